@@ -113,6 +113,12 @@ pub enum MetricError {
         /// The kind of the predictions.
         found: TaskKind,
     },
+    /// The metric judges probabilities or numbers, not decisions, so no threshold is best.
+    #[error("{metric} does not depend on a threshold of class 1")]
+    NoThreshold {
+        /// The metric that was asked.
+        metric: &'static str,
+    },
     /// No metric has this name.
     #[error("unknown metric `{name}`{}", hint(.suggestions))]
     UnknownName {

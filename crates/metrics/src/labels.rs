@@ -226,4 +226,8 @@ impl Statistic for OfLabels {
     fn value(&self, weights: Option<&[f64]>) -> Result<f64, MetricError> {
         (self.finish)(&Confusion::from_cells(&self.cell_of_row, self.classes, weights))
     }
+
+    fn of_confusion(&self, matrix: &Confusion) -> Option<Result<f64, MetricError>> {
+        Some((self.finish)(matrix))
+    }
 }

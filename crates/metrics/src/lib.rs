@@ -12,8 +12,11 @@
     reason = "the rows of the table share one signature, and some families never fail"
 )]
 
+mod bootstrap;
 mod confusion;
+mod curves;
 mod error;
+mod fast;
 mod input;
 mod labels;
 mod lookup;
@@ -23,8 +26,14 @@ mod probability;
 mod ranking;
 mod regression;
 
+pub use bootstrap::{Bootstrap, Difference, Interval, IntervalMethod};
 pub use confusion::{Average, Confusion, most_probable};
+pub use curves::{
+    Binning, CalibrationBin, PrecisionRecallPoint, RocPoint, Threshold, best_threshold, calibration,
+    expected_calibration_error, precision_recall_curve, roc_curve,
+};
 pub use error::MetricError;
+pub use fast::{log_loss, rmse};
 pub use input::{Scores, Truth};
 pub use lookup::{all, by_name, default_metric, resolve};
 pub use metric::{Direction, Metric, Needs, Prepared, TaskKind};

@@ -9,6 +9,7 @@ use std::fmt;
 
 use kaizen_base::Card;
 
+use crate::confusion::Confusion;
 use crate::error::MetricError;
 use crate::input::{Scores, ScoresKind, Truth, TruthKind, check_weights};
 
@@ -87,6 +88,11 @@ pub(crate) type Preparation = Result<Box<dyn Statistic>, MetricError>;
 /// The second step of a metric. `weights` are checked, `[rows]`, or absent for all ones.
 pub(crate) trait Statistic: Send + Sync {
     fn value(&self, weights: Option<&[f64]>) -> Result<f64, MetricError>;
+
+    /// The value at another confusion matrix, for metrics that are a function of one.
+    fn of_confusion(&self, _: &Confusion) -> Option<Result<f64, MetricError>> {
+        None
+    }
 }
 
 /// A metric that has seen truth and predictions, and can be measured many times under different weights.
@@ -110,6 +116,10 @@ impl Prepared {
     /// The value under weights known to be good.
     pub(crate) fn value_unchecked(&self, weights: &[f64]) -> Result<f64, MetricError> {
         self.statistic.value(Some(weights))
+    }
+
+    pub(crate) fn of_confusion(&self, matrix: &Confusion) -> Option<Result<f64, MetricError>> {
+        self.statistic.of_confusion(matrix)
     }
 
     /// Number of rows.

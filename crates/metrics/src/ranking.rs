@@ -152,7 +152,12 @@ impl Ranking {
         Self { entries: keys.iter().enumerate().map(|(position, pair)| entry(position, pair)).collect() }
     }
 
-    /// Calls `visit` at the end of each group of equal scores that carries weight; returns the weights of positive and
+    /// All rows by ascending score.
+    pub(crate) fn ascending_rows(&self) -> Vec<usize> {
+        self.entries.iter().rev().map(|entry| (entry >> 2) as usize).collect()
+    }
+
+    /// Calls `visit` at the end of each group of equal scores; returns the weights of positive and
     /// negative rows.
     #[inline]
     pub(crate) fn walk(&self, weights: Option<&[f64]>, mut visit: impl FnMut(Step)) -> (f64, f64) {
