@@ -1,0 +1,3 @@
+//! Moments turned into numbers.
+
+pub mod parts;

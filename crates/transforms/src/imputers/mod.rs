@@ -1,0 +1,3 @@
+//! Missing cells filled in.
+
+pub mod fill;

@@ -1,0 +1,3 @@
+//! Columns left out.
+
+pub mod drop_useless;
