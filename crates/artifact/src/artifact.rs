@@ -182,3 +182,154 @@ fn text(entries: &Entries<'_>, name: &'static str) -> Result<String, ArtifactErr
         Err(_) => Err(ArtifactError::damaged(name, "it is not UTF-8")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kaizen_model::Task;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn packed() -> Vec<u8> {
+        let mut manifest = Manifest::new(Task::Binary, "y");
+        manifest.classes = vec!["no".to_owned(), "yes".to_owned()];
+        let levels: Vec<String> = (0..600).map(|index| format!("level {index}")).collect();
+        let kind = kaizen_table::FieldKind::Category { levels: std::sync::Arc::new(levels) };
+        manifest.inputs.fields.push(kaizen_table::Field { name: "c".to_owned(), kind });
+        let part = State::new(json!({"depth": 3})).with("weights", Tensor::F64(vec![1.0, 2.0]));
+        let artifact = Artifact {
+            manifest,
+            state: State::default().with_part("part", part).with("codes", Tensor::U16(vec![1, 2, 3])),
+            report_html: "<p>".to_owned(),
+            card: json!({"a": [1, null]}),
+            history: "{}\n".to_owned(),
+        };
+        to_bytes(&artifact, None).unwrap().bytes
+    }
+
+    /// Packs entries again after `change`, with digests that fit, so that the parsers behind the digests are reached.
+    fn resealed(bytes: &[u8], change: impl FnOnce(&mut BTreeMap<&'static str, Vec<u8>>)) -> Vec<u8> {
+        let entries = archive::unpack(bytes, &Limits::default()).unwrap();
+        let mut owned: BTreeMap<&'static str, Vec<u8>> =
+            entries.iter().map(|(name, bytes)| (*name, bytes.to_vec())).collect();
+        change(&mut owned);
+        let slices: Entries<'_> = owned.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
+        let digests = serde_json::to_value(entry_digests(&slices)).unwrap();
+        // A manifest that is no longer JSON stays as it is: that path is worth a try too.
+        let manifest = serde_json::from_slice::<Value>(&owned[MANIFEST]).ok().map(|mut manifest| {
+            manifest["entries"] = digests;
+            serde_json::to_vec(&manifest).unwrap()
+        });
+        if let Some(manifest) = manifest {
+            owned.insert(MANIFEST, manifest);
+        }
+        archive::pack(&owned.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect()).unwrap()
+    }
+
+    fn load(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
+        from_bytes(bytes, &Limits::default())
+    }
+
+    #[test]
+    fn resealing_without_a_change_still_loads() {
+        let bytes = packed();
+        assert_eq!(load(&resealed(&bytes, |_| {})).unwrap(), load(&bytes).unwrap());
+    }
+
+    #[test]
+    fn each_entry_is_guarded_by_its_digest() {
+        for name in [TENSORS, CARD, REPORT, HISTORY] {
+            let bytes = packed();
+            let entries = archive::unpack(&bytes, &Limits::default()).unwrap();
+            let last = entries[name].as_ptr() as usize - bytes.as_ptr() as usize + entries[name].len() - 1;
+            let mut changed = bytes.clone();
+            changed[last] ^= 1;
+            let Err(ArtifactError::Damaged { entry, .. }) = load(&changed) else {
+                panic!("a change of {name} went unseen");
+            };
+            assert_eq!(entry, name);
+        }
+    }
+
+    #[test]
+    fn missing_and_unlisted_entries_are_named() {
+        let bytes = packed();
+        let mut entries = archive::unpack(&bytes, &Limits::default()).unwrap();
+        entries.remove(REPORT);
+        let without = archive::pack(&entries).unwrap();
+        assert!(matches!(load(&without), Err(ArtifactError::Damaged { entry, .. }) if entry == REPORT));
+        let consistent = resealed(&bytes, |entries| drop(entries.remove(REPORT)));
+        assert!(matches!(load(&consistent), Err(ArtifactError::Damaged { entry, .. }) if entry == REPORT));
+        let headless = {
+            let mut entries = archive::unpack(&bytes, &Limits::default()).unwrap();
+            entries.remove(MANIFEST);
+            archive::pack(&entries).unwrap()
+        };
+        assert!(matches!(load(&headless), Err(ArtifactError::Foreign { .. })));
+    }
+
+    #[test]
+    fn lies_behind_valid_digests_are_refused() {
+        let bytes = packed();
+        let with_manifest = |change: fn(&mut Value)| {
+            resealed(&bytes, |entries| {
+                let mut manifest: Value = serde_json::from_slice(&entries[MANIFEST]).unwrap();
+                change(&mut manifest);
+                entries.insert(MANIFEST, serde_json::to_vec(&manifest).unwrap());
+            })
+        };
+        let lies: [fn(&mut Value); 6] = [
+            |manifest| manifest["classes"] = json!(["only one"]),
+            |manifest| manifest["unknown"] = json!(1),
+            |manifest| manifest["pipeline"]["parts"] = json!({}),
+            |manifest| manifest["inputs"][0]["kind"]["category"]["levels"]["tensor"] = json!("state/part"),
+            |manifest| manifest["seeds"]["fit"] = json!("-1"),
+            |manifest| manifest["task"] = json!({"kind": "multiclass", "class_count": u64::MAX}),
+        ];
+        for (index, lie) in lies.into_iter().enumerate() {
+            let found = load(&with_manifest(lie));
+            assert!(matches!(found, Err(ArtifactError::Damaged { .. })), "lie {index}: {found:?}");
+        }
+        assert!(load(&with_manifest(|_| {})).is_ok());
+    }
+
+    #[test]
+    fn nesting_bombs_are_refused_before_they_are_parsed() {
+        let deep = [vec![b'['; 100_000], vec![b']'; 100_000]].concat();
+        for name in [CARD, MANIFEST] {
+            let bytes = resealed(&packed(), |entries| drop(entries.insert(name, deep.clone())));
+            assert!(matches!(load(&bytes), Err(ArtifactError::TooLarge { .. })));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
+
+        #[test]
+        fn mutated_files_never_panic(edits in proptest::collection::vec((any::<u16>(), any::<u8>()), 1..8), cut in any::<u16>()) {
+            let mut bytes = packed();
+            let length = bytes.len();
+            for (place, value) in edits {
+                bytes[usize::from(place) % length] = value;
+            }
+            if cut % 4 == 0 {
+                bytes.truncate(usize::from(cut) % length);
+            }
+            let _ = load(&bytes);
+        }
+
+        #[test]
+        fn mutated_entries_never_panic(which in 0usize..5, edits in proptest::collection::vec((any::<u16>(), any::<u8>()), 1..6)) {
+            let bytes = resealed(&packed(), |entries| {
+                let name = [MANIFEST, TENSORS, CARD, HISTORY, REPORT][which];
+                let entry = entries.get_mut(name).unwrap();
+                let length = entry.len();
+                for (place, value) in edits {
+                    entry[usize::from(place) % length] = value;
+                }
+            });
+            let _ = load(&bytes);
+        }
+    }
+}
