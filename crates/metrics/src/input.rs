@@ -85,6 +85,22 @@ impl<'a> Truth<'a> {
             TruthKind::Values(_) => None,
         }
     }
+
+    /// Number of classes, or nothing when the truth is numbers.
+    pub fn class_count(&self) -> Option<usize> {
+        match &self.0 {
+            TruthKind::Classes { count, .. } => Some(*count),
+            TruthKind::Values(_) => None,
+        }
+    }
+
+    /// The numbers, or nothing when the truth is classes.
+    pub fn numbers(&self) -> Option<&[f64]> {
+        match &self.0 {
+            TruthKind::Classes { .. } => None,
+            TruthKind::Values(values) => Some(values),
+        }
+    }
 }
 
 /// What a model said, row-major.

@@ -16,7 +16,9 @@ use kaizen_base::Card;
 use crate::confusion::{Average, Confusion, cells_of};
 use crate::error::MetricError;
 use crate::input::{Scores, Truth};
-use crate::metric::{Direction, Metric, Needs, Preparation, Prepare, Statistic, TaskKind, class_input};
+use crate::metric::{
+    Direction, Metric, Needs, Preparation, Prepare, Statistic, Structure, TaskKind, class_input,
+};
 
 const BINARY: &[TaskKind] = &[TaskKind::Binary];
 const CLASSIFICATION: &[TaskKind] = &[TaskKind::Binary, TaskKind::Multiclass];
@@ -36,6 +38,7 @@ const fn row(
         range: (0.0, 1.0),
         needs: Needs::Labels,
         multiclass: None,
+        structure: Structure::Other,
         prepare,
     }
 }

@@ -36,7 +36,7 @@ pub use error::MetricError;
 pub use fast::{log_loss, rmse};
 pub use input::{Scores, Truth};
 pub use lookup::{all, by_name, default_metric, resolve};
-pub use metric::{Direction, Metric, Needs, Prepared, TaskKind};
+pub use metric::{Direction, Metric, Needs, Prepared, Structure, TaskKind};
 pub use probability::log_loss_of;
 pub use ranking::roc_auc;
 pub use regression::pinball_of;

@@ -59,6 +59,23 @@ pub enum Needs {
     Quantiles,
 }
 
+/// What the formula of a metric lets a search over *blends* of predictions reuse from one blend to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Structure {
+    /// Only the blended probability of the true class matters, through its logarithm.
+    LogOfTrueClass,
+    /// Mean of squared distances to the truth: quadratic in the weights of the blend.
+    MeanSquare,
+    /// Square root of a mean of squared distances.
+    RootMeanSquare,
+    /// One less a mean of squared distances in units of the truth's variance.
+    ShareOfSquares,
+    /// Only the order of the probabilities of class 1 matters, by its area under the ROC curve.
+    Area,
+    /// Nothing: each blend is measured afresh.
+    Other,
+}
+
 /// One measure of predictive quality.
 #[derive(Clone, Copy, Debug)]
 pub struct Metric {
@@ -76,6 +93,8 @@ pub struct Metric {
     pub needs: Needs,
     /// The metric that means the same for three classes or more, where this one is for two only.
     pub multiclass: Option<&'static str>,
+    /// What a search over blends may exploit.
+    pub structure: Structure,
     pub(crate) prepare: Prepare,
 }
 

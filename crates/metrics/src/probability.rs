@@ -15,7 +15,7 @@ use kaizen_base::{Card, math};
 
 use crate::input::{Scores, Truth};
 use crate::mean::{RowMean, identity};
-use crate::metric::{Direction, Metric, Needs, Preparation, TaskKind, class_input};
+use crate::metric::{Direction, Metric, Needs, Preparation, Structure, TaskKind, class_input};
 
 const CLASSIFICATION: &[TaskKind] = &[TaskKind::Binary, TaskKind::Multiclass];
 
@@ -33,6 +33,7 @@ pub(crate) const METRICS: &[Metric] = &[
         range: (0.0, f64::INFINITY),
         needs: Needs::Probabilities,
         multiclass: None,
+        structure: Structure::LogOfTrueClass,
         prepare: prepare_log_loss,
     },
     Metric {
@@ -47,6 +48,7 @@ pub(crate) const METRICS: &[Metric] = &[
         range: (0.0, 2.0),
         needs: Needs::Probabilities,
         multiclass: None,
+        structure: Structure::MeanSquare,
         prepare: prepare_brier,
     },
 ];

@@ -18,7 +18,9 @@ use rayon::prelude::*;
 
 use crate::error::MetricError;
 use crate::input::{Scores, Truth};
-use crate::metric::{Direction, Metric, Needs, Preparation, Prepare, Statistic, TaskKind, class_input};
+use crate::metric::{
+    Direction, Metric, Needs, Preparation, Prepare, Statistic, Structure, TaskKind, class_input,
+};
 
 const BINARY: &[TaskKind] = &[TaskKind::Binary];
 const CLASSIFICATION: &[TaskKind] = &[TaskKind::Binary, TaskKind::Multiclass];
@@ -38,6 +40,7 @@ const fn row(
         range: (0.0, 1.0),
         needs: Needs::Probabilities,
         multiclass: None,
+        structure: Structure::Other,
         prepare,
     }
 }
@@ -51,6 +54,7 @@ pub(crate) const METRICS: &[Metric] = &[
     Metric {
         tasks: BINARY,
         multiclass: Some("roc_auc_ovr"),
+        structure: Structure::Area,
         ..row(
             "roc_auc",
             "chance that a positive row is scored above a negative one, ties counting half",

@@ -17,7 +17,9 @@ use kaizen_base::{Card, math};
 use crate::error::MetricError;
 use crate::input::{Scores, ScoresKind, Truth, TruthKind};
 use crate::mean::{RowMean, identity, sum_in_chunks};
-use crate::metric::{Direction, Metric, Needs, Preparation, Prepare, Statistic, TaskKind, value_input};
+use crate::metric::{
+    Direction, Metric, Needs, Preparation, Prepare, Statistic, Structure, TaskKind, value_input,
+};
 
 const REGRESSION: &[TaskKind] = &[TaskKind::Regression];
 
@@ -31,6 +33,7 @@ const fn loss(card: Card, aliases: &'static [&'static str], largest: f64, prepar
         range: (0.0, largest),
         needs: Needs::Values,
         multiclass: None,
+        structure: Structure::Other,
         prepare,
     }
 }
@@ -45,32 +48,38 @@ const fn explained(card: Card, aliases: &'static [&'static str], prepare: Prepar
 
 /// The rows of this family.
 pub(crate) const METRICS: &[Metric] = &[
-    loss(
-        Card {
-            name: "rmse",
-            summary: "square root of the mean squared error",
-            source: "Gauss (1821), Theoria combinationis; as scikit-learn's root_mean_squared_error",
-        },
-        &["root_mean_squared_error", "neg_root_mean_squared_error"],
-        f64::INFINITY,
-        |_, truth, predictions| {
-            let (y, p) = value_input(truth, predictions);
-            Ok(RowMean::boxed(y.len(), |row| (y[row] - p[row]) * (y[row] - p[row]), f64::sqrt))
-        },
-    ),
-    loss(
-        Card {
-            name: "mse",
-            summary: "mean squared error",
-            source: "Gauss (1821), Theoria combinationis; as scikit-learn's mean_squared_error",
-        },
-        &["mean_squared_error", "neg_mean_squared_error"],
-        f64::INFINITY,
-        |_, truth, predictions| {
-            let (y, p) = value_input(truth, predictions);
-            Ok(RowMean::boxed(y.len(), |row| (y[row] - p[row]) * (y[row] - p[row]), identity))
-        },
-    ),
+    Metric {
+        structure: Structure::RootMeanSquare,
+        ..loss(
+            Card {
+                name: "rmse",
+                summary: "square root of the mean squared error",
+                source: "Gauss (1821), Theoria combinationis; as scikit-learn's root_mean_squared_error",
+            },
+            &["root_mean_squared_error", "neg_root_mean_squared_error"],
+            f64::INFINITY,
+            |_, truth, predictions| {
+                let (y, p) = value_input(truth, predictions);
+                Ok(RowMean::boxed(y.len(), |row| (y[row] - p[row]) * (y[row] - p[row]), f64::sqrt))
+            },
+        )
+    },
+    Metric {
+        structure: Structure::MeanSquare,
+        ..loss(
+            Card {
+                name: "mse",
+                summary: "mean squared error",
+                source: "Gauss (1821), Theoria combinationis; as scikit-learn's mean_squared_error",
+            },
+            &["mean_squared_error", "neg_mean_squared_error"],
+            f64::INFINITY,
+            |_, truth, predictions| {
+                let (y, p) = value_input(truth, predictions);
+                Ok(RowMean::boxed(y.len(), |row| (y[row] - p[row]) * (y[row] - p[row]), identity))
+            },
+        )
+    },
     loss(
         Card {
             name: "mae",
@@ -134,15 +143,18 @@ pub(crate) const METRICS: &[Metric] = &[
         f64::INFINITY,
         prepare_rmsle,
     ),
-    explained(
-        Card {
-            name: "r2",
-            summary: "share of the truth's variance that the prediction explains; 0 for the best constant",
-            source: "Wright (1921), Correlation and Causation; as scikit-learn's r2_score",
-        },
-        &["r2_score", "r_squared", "coefficient_of_determination"],
-        |metric, truth, predictions| Ok(Box::new(Explained::new(metric, truth, predictions, false))),
-    ),
+    Metric {
+        structure: Structure::ShareOfSquares,
+        ..explained(
+            Card {
+                name: "r2",
+                summary: "share of the truth's variance that the prediction explains; 0 for the best constant",
+                source: "Wright (1921), Correlation and Causation; as scikit-learn's r2_score",
+            },
+            &["r2_score", "r_squared", "coefficient_of_determination"],
+            |metric, truth, predictions| Ok(Box::new(Explained::new(metric, truth, predictions, false))),
+        )
+    },
     explained(
         Card {
             name: "explained_variance",
