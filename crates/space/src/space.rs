@@ -165,6 +165,25 @@ impl Space {
         built.unwrap_or_else(|error| unreachable!("every value was accepted: {error}"))
     }
 
+    /// Whether a configuration (perhaps made for another space) fits this one.
+    ///
+    /// # Errors
+    /// [`SpaceError`] with the first parameter that is wrong.
+    pub fn check(&self, config: &Config) -> Result<(), SpaceError> {
+        self.config_from(|index, param| {
+            let value = config.get(&param.name).ok_or_else(|| SpaceError::Missing(param.name.clone()))?;
+            match param.domain.accept(value) {
+                Some(accepted) if accepted == *value => Ok(Some(accepted)),
+                _ => Err(self.refusal(index, value)),
+            }
+        })
+        .and_then(|fitting| match config.iter().find(|(name, _)| !fitting.contains(name)) {
+            Some((name, _)) if self.index(name).is_some() => Err(SpaceError::Inactive(name.to_owned())),
+            Some((name, _)) => Err(SpaceError::Unknown(name.to_owned())),
+            None => Ok(()),
+        })
+    }
+
     /// Walks the parameters in order, asking for each active one; `None` takes its starting value.
     pub(crate) fn config_from(
         &self,

@@ -4,7 +4,7 @@
 //! configuration is an object from names to values and is read against its space.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Number, Value as Json};
+use serde_json::{Number, Value as Json};
 
 use crate::config::Config;
 use crate::domain::{Domain, Value};
@@ -68,9 +68,18 @@ struct ConditionWire {
 impl Space {
     /// The space as one line of JSON; equal spaces give equal text.
     pub fn to_json(&self) -> String {
-        let params = self.params().iter().map(param_to_wire).collect();
-        serde_json::to_string(&SpaceWire { version: VERSION, params })
+        serde_json::to_string(&self.to_wire())
             .unwrap_or_else(|error| unreachable!("finite numbers and text always serialise: {error}"))
+    }
+
+    /// As [`Space::to_json`], for embedding in a larger document.
+    pub fn to_value(&self) -> Json {
+        serde_json::to_value(self.to_wire())
+            .unwrap_or_else(|error| unreachable!("finite numbers and text always serialise: {error}"))
+    }
+
+    fn to_wire(&self) -> SpaceWire {
+        SpaceWire { version: VERSION, params: self.params().iter().map(param_to_wire).collect() }
     }
 
     /// Reads what [`Space::to_json`] wrote (or a person), and checks it like [`Space::new`].
@@ -94,9 +103,12 @@ impl Space {
 impl Config {
     /// The configuration as one line of JSON, names in order; equal configurations give equal text.
     pub fn to_json(&self) -> String {
-        let object: Map<String, Json> =
-            self.iter().map(|(name, value)| (name.to_owned(), value_to_json(value))).collect();
-        Json::Object(object).to_string()
+        self.to_value().to_string()
+    }
+
+    /// As [`Config::to_json`], for embedding in a larger document.
+    pub fn to_value(&self) -> Json {
+        Json::Object(self.iter().map(|(name, value)| (name.to_owned(), value_to_json(value))).collect())
     }
 
     /// Reads what [`Config::to_json`] wrote (or a person) and checks it like [`Config::new`].
@@ -107,8 +119,20 @@ impl Config {
     /// # Errors
     /// [`SpaceError::Json`] when the text is no object of plain values; else as [`Config::new`].
     pub fn from_json(space: &Space, text: &str) -> Result<Self, SpaceError> {
-        let object: Map<String, Json> =
-            serde_json::from_str(text).map_err(|error| SpaceError::Json(error.to_string()))?;
+        Self::from_value(
+            space,
+            serde_json::from_str(text).map_err(|error| SpaceError::Json(error.to_string()))?,
+        )
+    }
+
+    /// As [`Config::from_json`], out of a larger document.
+    ///
+    /// # Errors
+    /// As [`Config::from_json`].
+    pub fn from_value(space: &Space, json: Json) -> Result<Self, SpaceError> {
+        let Json::Object(object) = json else {
+            return Err(SpaceError::Json(format!("{json} is not an object")));
+        };
         let pairs: Result<Vec<_>, _> =
             object.into_iter().map(|(name, json)| Ok((name, value_from_json(&json)?))).collect();
         Self::new(space, pairs?)
