@@ -1,1 +1,32 @@
-//! trees
+//! The tree engine: boosting with leaf-wise, depth-wise and symmetric growth on one shared binned table.
+//!
+//! It knows arrays only. A table is cut into bins once ([`Bins`]) and shared by every fold, trial and fidelity;
+//! [`train`] boosts on any subset of its rows and gives an immutable [`Ensemble`] whose predictions equal those of
+//! training bit for bit. Histograms hold exact integer sums, so 1 and N threads and every instruction set give the same
+//! trees; threads are rayon's, which sleep when there is nothing to do.
+
+mod bins;
+mod boost;
+mod builder;
+mod derivatives;
+mod ensemble;
+mod error;
+mod grower;
+mod histogram;
+mod kernel;
+mod leaves;
+mod objective;
+mod ordered;
+mod params;
+mod parts;
+mod sampling;
+mod sets;
+mod splitter;
+mod symmetric;
+
+pub use bins::{BinParams, Bins, FeatureData};
+pub use boost::{RoundReport, Start, TrainInput, Trained, automatic_rate, train};
+pub use ensemble::Ensemble;
+pub use error::{Result, TreesError};
+pub use params::{BoostParams, Categories, Dart, Growth, Objective, OrderedParams, RowSampling, SplitScore};
+pub use parts::EnsembleParts;

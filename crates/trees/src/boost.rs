@@ -1,0 +1,513 @@
+//! Gradient boosting: rounds of gradients, one tree (or one for each class), shrunken leaf values.
+//!
+//! Source: Friedman (2001) for boosting, Chen and Guestrin (2016) for the second-order step; symmetric trees estimate
+//! their leaves on all rows with the full weights after the structure was found on sampled ones (Prokhorenkova et al.
+//! 2018).
+
+use kaizen_base::{Flow, Seed, Signal, math};
+use rayon::prelude::*;
+
+use crate::bins::Bins;
+use crate::builder::Builder;
+use crate::derivatives::Derivatives;
+use crate::ensemble::Ensemble;
+use crate::error::{Result, TreesError};
+use crate::grower::{self, Grown, Limits, Plan, draw_share};
+use crate::histogram::{Layout, Pool};
+use crate::kernel::{LaneSet, Packed};
+use crate::leaves::{self, LeafRule};
+use crate::objective::CHUNK;
+use crate::params::{BoostParams, Categories, Growth, Objective, SplitScore};
+use crate::sampling;
+use crate::splitter::{Rule, Unit};
+use crate::symmetric::{self, SymmetricRule};
+
+/// Where boosting starts.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Start<'a> {
+    /// At the best constant.
+    #[default]
+    Constant,
+    /// At given raw scores `[table rows, outputs]`; the ensemble then predicts what is to be added to them.
+    Scores(&'a [f64]),
+    /// At an ensemble trained on the same binned table; the result contains its trees.
+    Ensemble(&'a Ensemble),
+}
+
+/// What to learn from. Arrays are indexed by row of the binned table; only the listed rows are looked at.
+#[derive(Clone, Copy)]
+pub struct TrainInput<'a> {
+    /// The binned table.
+    pub bins: &'a Bins,
+    /// Rows to learn from, each at most once.
+    pub rows: &'a [u32],
+    /// Rows on which the loss is followed and the best round is chosen.
+    pub valid_rows: Option<&'a [u32]>,
+    /// Target of each table row; a class index for softmax.
+    pub target: &'a [f64],
+    /// Weight of each table row, finite and not negative; `None` is 1.
+    pub weights: Option<&'a [f64]>,
+    /// Where boosting starts.
+    pub start: Start<'a>,
+    /// Features that may be used, ascending; `None` is all.
+    pub features: Option<&'a [u32]>,
+    /// Loss of raw validation scores `[valid rows, outputs]`, lower is better; `None` is the objective's own.
+    pub evaluate: Option<&'a (dyn Fn(&[f64]) -> f64 + Sync)>,
+}
+
+impl<'a> TrainInput<'a> {
+    /// All features, equal weights, no validation rows, a constant start.
+    pub fn new(bins: &'a Bins, rows: &'a [u32], target: &'a [f64]) -> Self {
+        Self {
+            bins,
+            rows,
+            valid_rows: None,
+            target,
+            weights: None,
+            start: Start::Constant,
+            features: None,
+            evaluate: None,
+        }
+    }
+}
+
+/// What the caller hears after each round.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RoundReport {
+    /// Rounds done, from 1.
+    pub round: u32,
+    /// Loss on the validation rows, if there are any.
+    pub valid_loss: Option<f64>,
+    /// Round with the lowest validation loss so far (the present one without validation rows).
+    pub best_round: u32,
+}
+
+/// A finished training.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// The trees up to the best round.
+    pub ensemble: Ensemble,
+    /// Rounds kept: the one with the lowest validation loss, or all without validation rows.
+    pub best_round: u32,
+    /// Raw scores of the validation rows `[valid rows, outputs]` by the kept trees.
+    pub valid_scores: Vec<f64>,
+    /// Validation loss after each round.
+    pub valid_losses: Vec<f64>,
+}
+
+/// Trains an ensemble.
+///
+/// `on_round` hears of each round and may end the training; `signal` is looked at before every split. Told to finish,
+/// the training returns what is there, be it the constant alone. The same input and seed give the same bits on any
+/// number of threads.
+///
+/// # Errors
+/// [`TreesError::Shape`], [`TreesError::Parameter`], [`TreesError::Target`] and [`TreesError::Weight`] for input that
+/// does not fit; [`TreesError::NoRows`] without rows or weight; [`TreesError::Stopped`] if told to stop.
+pub fn train(
+    input: &TrainInput<'_>,
+    params: &BoostParams,
+    seed: Seed,
+    signal: &Signal,
+    on_round: &mut dyn FnMut(&RoundReport) -> Flow,
+) -> Result<Trained> {
+    params.check()?;
+    check_input(input, params)?;
+    let mut trainer = Trainer::new(input, params, seed, signal)?;
+    for round in 1..=params.rounds {
+        match signal.flow() {
+            Flow::Stop => return Err(TreesError::Stopped),
+            Flow::Finish => break,
+            Flow::Continue => {}
+        }
+        if !trainer.round(round)? {
+            break;
+        }
+        let report = trainer.report(round);
+        match on_round(&report) {
+            Flow::Stop => return Err(TreesError::Stopped),
+            Flow::Finish => break,
+            Flow::Continue => {}
+        }
+        if trainer.has_stalled(round) {
+            break;
+        }
+    }
+    Ok(trainer.finish())
+}
+
+/// The learning rate that suits a number of rows and rounds when none is given.
+///
+/// A power law in both, rate = exp(a ln rows + b) scaled by (rounds / 1000)^c, whose constants were fitted to the rates
+/// that CatBoost 1.2.10 chooses by itself (it reports them as `learning_rate_`); at most 0.5.
+pub fn automatic_rate(objective: &Objective, row_count: usize, rounds: u32) -> f64 {
+    let (slope, intercept, by_rounds) = match objective {
+        Objective::Logistic | Objective::Focal { .. } => (0.408, -7.299, -0.928),
+        Objective::Softmax { .. } => (0.051, -3.053, -0.889),
+        _ => (0.158, -4.287, -0.813),
+    };
+    let rate = math::exp(slope * math::ln(row_count.max(1) as f64) + intercept);
+    (rate * math::pow(f64::from(rounds.max(1)) / 1000.0, by_rounds)).clamp(1e-6, 0.5)
+}
+
+fn check_input(input: &TrainInput<'_>, params: &BoostParams) -> Result<()> {
+    let table_rows = input.bins.row_count();
+    let shape = |what, expected, found| Err(TreesError::Shape { what, expected, found });
+    if input.target.len() < table_rows {
+        return shape("target", table_rows, input.target.len());
+    }
+    if input.rows.is_empty() {
+        return Err(TreesError::NoRows);
+    }
+    for rows in [Some(input.rows), input.valid_rows].into_iter().flatten() {
+        if let Some(row) = rows.iter().find(|row| **row as usize >= table_rows) {
+            return shape("row", table_rows, *row as usize);
+        }
+        params.objective.check_targets(input.target, rows)?;
+    }
+    if let Some(weights) = input.weights {
+        if weights.len() < table_rows {
+            return shape("weights", table_rows, weights.len());
+        }
+        for row in input.rows.iter().chain(input.valid_rows.unwrap_or_default()) {
+            let value = weights[*row as usize];
+            if !(value >= 0.0 && value.is_finite()) {
+                return Err(TreesError::Weight { row: *row as usize, value });
+            }
+        }
+        if input.rows.iter().all(|row| weights[*row as usize] == 0.0) {
+            return Err(TreesError::NoRows);
+        }
+    }
+    let features = input.bins.feature_count();
+    if let Some(feature) = input.features.unwrap_or_default().iter().find(|f| **f as usize >= features) {
+        return shape("feature", features, *feature as usize);
+    }
+    if !params.monotone.is_empty() && params.monotone.len() != features {
+        return shape("monotone", features, params.monotone.len());
+    }
+    if let Some(feature) = params.interactions.iter().flatten().find(|f| **f as usize >= features) {
+        return shape("interaction", features, *feature as usize);
+    }
+    let outputs = params.objective.output_count();
+    match input.start {
+        Start::Constant => Ok(()),
+        Start::Scores(scores) if scores.len() < table_rows * outputs => {
+            shape("starting scores", table_rows * outputs, scores.len())
+        }
+        Start::Ensemble(ensemble) if ensemble.output_count != outputs => {
+            shape("outputs of the starting ensemble", outputs, ensemble.output_count)
+        }
+        _ => Ok(()),
+    }
+}
+
+struct Trainer<'a> {
+    input: &'a TrainInput<'a>,
+    params: &'a BoostParams,
+    signal: &'a Signal,
+    seed: Seed,
+    layout: Layout,
+    is_set: Vec<bool>,
+    features: Vec<u32>,
+    rate: f64,
+    outputs: usize,
+    /// `[table rows, outputs]`.
+    scores: Vec<f64>,
+    valid_scores: Vec<f64>,
+    best_valid_scores: Vec<f64>,
+    derivatives: Derivatives,
+    pool: Pool,
+    builder: Builder,
+    losses: Vec<f64>,
+    best: Option<(u32, f64)>,
+    rounds_done: u32,
+    /// Trees at the end of each round.
+    tree_counts: Vec<usize>,
+}
+
+impl<'a> Trainer<'a> {
+    fn new(
+        input: &'a TrainInput<'a>,
+        params: &'a BoostParams,
+        seed: Seed,
+        signal: &'a Signal,
+    ) -> Result<Self> {
+        let bins = input.bins;
+        let outputs = params.objective.output_count();
+        let table_rows = bins.row_count();
+        let valid_rows = input.valid_rows.unwrap_or_default();
+        let base = params.objective.initial(input.target, input.weights, input.rows);
+        let mut builder = Builder::new(bins, outputs);
+        let (scores, valid_scores) = match input.start {
+            Start::Constant => {
+                builder.set_base(base.clone());
+                (base.repeat(table_rows), base.repeat(valid_rows.len()))
+            }
+            Start::Scores(scores) => {
+                let valid = valid_rows.iter().flat_map(|row| {
+                    let row = *row as usize;
+                    scores[row * outputs..(row + 1) * outputs].iter().copied()
+                });
+                (scores[..table_rows * outputs].to_vec(), valid.collect())
+            }
+            Start::Ensemble(ensemble) => {
+                let all: Vec<u32> = (0..table_rows as u32).collect();
+                builder.continue_from(ensemble)?;
+                (ensemble.predict_binned(bins, &all)?, ensemble.predict_binned(bins, valid_rows)?)
+            }
+        };
+        let features: Vec<u32> = input
+            .features
+            .map_or_else(|| (0..bins.feature_count() as u32).collect(), <[u32]>::to_vec)
+            .into_iter()
+            .filter(|feature| {
+                bins.columns[*feature as usize].bin_count > 2 || bins.columns[*feature as usize].has_missing
+            })
+            .collect();
+        let rate = params
+            .learning_rate
+            .unwrap_or_else(|| automatic_rate(&params.objective, input.rows.len(), params.rounds));
+        Ok(Self {
+            input,
+            params,
+            signal,
+            seed,
+            layout: Layout::new(bins),
+            is_set: (0..bins.feature_count()).map(|feature| bins.is_category(feature)).collect(),
+            features,
+            rate,
+            outputs,
+            scores,
+            best_valid_scores: valid_scores.clone(),
+            valid_scores,
+            derivatives: Derivatives::new(input.rows.len(), outputs),
+            pool: Pool::default(),
+            builder,
+            losses: Vec::new(),
+            best: None,
+            rounds_done: 0,
+            tree_counts: Vec::new(),
+        })
+    }
+
+    /// One round; false if no further tree can lower the loss.
+    fn round(&mut self, round: u32) -> Result<bool> {
+        let seed = self.seed.child("round", u64::from(round));
+        self.derivatives.compute(&self.params.objective, self.input, &self.scores);
+        let shared =
+            matches!(self.params.objective, Objective::Softmax { shared: true, .. }) || self.outputs == 1;
+        let groups: Vec<std::ops::Range<usize>> = if shared {
+            vec![0..self.outputs]
+        } else {
+            (0..self.outputs).map(|class| class..class + 1).collect()
+        };
+        let mut any = false;
+        for outputs in groups {
+            if !self.signal.may_continue() && any {
+                break;
+            }
+            any |= self.tree(outputs, round, seed)?;
+        }
+        if any {
+            self.rounds_done = round;
+            self.tree_counts.push(self.builder.tree_count());
+            self.evaluate(round);
+        }
+        Ok(any)
+    }
+
+    /// Grows and adds one tree for a range of outputs; false if it is a mere constant.
+    fn tree(&mut self, outputs: std::ops::Range<usize>, round: u32, seed: Seed) -> Result<bool> {
+        let seed = seed.child("tree", outputs.start as u64);
+        let mut rng = seed.child("structure", 0).rng();
+        let constant_hessian = self.params.score == SplitScore::Cosine && self.is_symmetric();
+        let draw = sampling::draw(&self.params.row_sampling, &self.derivatives, outputs.clone(), seed);
+        let (packed, unit) = self.derivatives.pack(self.input, outputs.clone(), &draw, constant_hessian);
+        if unit.gradient == 0.0 {
+            return Ok(false);
+        }
+        let rows = draw.rows(self.input.rows);
+        let features = draw_share(&self.features, self.params.column_share_tree, &mut rng);
+        let lane_sets = self.layout.lane_sets(self.input.bins, &features);
+        let grown = self.grow(&packed, unit, rows, &features, &lane_sets, rng, round)?;
+        drop(packed);
+        if grown.leaves.len() < 2 {
+            return Ok(false);
+        }
+        let rule = LeafRule {
+            objective: &self.params.objective,
+            l1: self.params.l1,
+            l2: self.params.l2,
+            steps: self.params.leaf_steps,
+            rate: self.rate,
+        };
+        let leaf_of = leaves::assign(&grown, self.input, draw.is_all());
+        let exact = self.is_symmetric();
+        let values = leaves::estimate(
+            &rule,
+            &grown,
+            &leaf_of,
+            self.input,
+            &self.scores,
+            &self.derivatives,
+            outputs.clone(),
+            (!exact).then_some(unit),
+        );
+        let counts = leaves::counts(&leaf_of, self.input.rows, grown.leaves.len());
+        self.apply(&grown, &leaf_of, &values, outputs.clone());
+        self.builder.add(&grown, outputs, &values, &counts);
+        Ok(true)
+    }
+
+    fn is_symmetric(&self) -> bool {
+        matches!(self.params.growth, Growth::Symmetric { .. })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one tree, used once")]
+    fn grow(
+        &mut self,
+        packed: &[Vec<Packed>],
+        unit: Unit,
+        rows: Vec<u32>,
+        features: &[u32],
+        lane_sets: &[LaneSet],
+        rng: kaizen_base::Rng,
+        round: u32,
+    ) -> Result<Grown> {
+        let params = self.params;
+        let (set_smooth, set_l2, set_max_threshold) = match params.categories {
+            Categories::Sets { smooth, l2, max_threshold } => (smooth, l2, max_threshold as usize),
+            Categories::Ordered(_) => (10.0, 10.0, 32),
+        };
+        let plan = Plan {
+            bins: self.input.bins,
+            layout: &self.layout,
+            rule: Rule {
+                l1: params.l1,
+                l2: params.l2,
+                min_gain: params.min_gain,
+                min_child_weight: params.min_child_weight,
+                min_rows: params.min_rows,
+                set_smooth,
+                set_l2,
+                set_max_threshold,
+            },
+            unit,
+            is_set: &self.is_set,
+            monotone: &params.monotone,
+            interactions: &params.interactions,
+            column_share_node: params.column_share_node,
+            random_thresholds: params.random_thresholds,
+            signal: self.signal,
+        };
+        let noise = self.noise(round);
+        let pool = &mut self.pool;
+        let limits = match params.growth {
+            Growth::LeafWise { leaves, max_depth } => Limits {
+                leaves: leaves as usize,
+                depth: if max_depth == 0 { u32::MAX } else { max_depth },
+                by_level: false,
+            },
+            Growth::DepthWise { depth } => Limits { leaves: 1 << depth, depth, by_level: true },
+            Growth::Symmetric { depth } => {
+                let rule = SymmetricRule { depth, score: params.score, noise };
+                return symmetric::grow(&plan, rule, packed, rows, features, lane_sets, rng, pool);
+            }
+        };
+        grower::grow(&plan, limits, packed, rows, features, lane_sets, rng, pool)
+    }
+
+    /// Standard deviation of the noise on split scores: the root mean square gradient, which is about the cosine score
+    /// of pure noise, faded as the model grows (Prokhorenkova et al. 2018, "random strength").
+    fn noise(&self, round: u32) -> f64 {
+        if self.params.random_strength == 0.0 {
+            return 0.0;
+        }
+        let rows = self.input.rows.len() as f64;
+        let length = f64::from(round - 1) * self.rate;
+        let left = math::exp(math::ln(rows) - length);
+        let fading = left / (1.0 + left);
+        self.params.random_strength * self.derivatives.root_mean_square() * fading
+    }
+
+    /// Adds the tree's values to the scores of training and validation rows.
+    fn apply(&mut self, grown: &Grown, leaf_of: &[u32], values: &[f32], outputs: std::ops::Range<usize>) {
+        let width = outputs.len();
+        let stride = self.outputs;
+        self.scores.par_chunks_mut(CHUNK * stride).zip(leaf_of.par_chunks(CHUNK)).for_each(
+            |(scores, leaves)| {
+                for (row, leaf) in scores.chunks_exact_mut(stride).zip(leaves) {
+                    if *leaf != leaves::NO_LEAF {
+                        leaves::add_values(&mut row[outputs.clone()], values, *leaf as usize, width);
+                    }
+                }
+            },
+        );
+        let valid_rows = self.input.valid_rows.unwrap_or_default();
+        let bins = self.input.bins;
+        self.valid_scores.par_chunks_mut(CHUNK * stride).zip(valid_rows.par_chunks(CHUNK)).for_each(
+            |(scores, rows)| {
+                for (score, row) in scores.chunks_exact_mut(stride).zip(rows) {
+                    let leaf = grown.leaf_of(bins, *row as usize);
+                    leaves::add_values(&mut score[outputs.clone()], values, leaf, width);
+                }
+            },
+        );
+    }
+
+    fn evaluate(&mut self, round: u32) {
+        let Some(valid_rows) = self.input.valid_rows.filter(|rows| !rows.is_empty()) else { return };
+        let loss = match self.input.evaluate {
+            Some(evaluate) => evaluate(&self.valid_scores),
+            None => self.params.objective.mean_loss(
+                &self.valid_scores,
+                self.input.target,
+                self.input.weights,
+                valid_rows,
+            ),
+        };
+        self.losses.push(loss);
+        if loss.is_finite() && self.best.is_none_or(|(_, best)| loss < best) {
+            self.best = Some((round, loss));
+            self.best_valid_scores.clone_from(&self.valid_scores);
+        }
+    }
+
+    fn report(&self, round: u32) -> RoundReport {
+        RoundReport {
+            round,
+            valid_loss: self.losses.last().copied(),
+            best_round: self.best.map_or(round, |(best, _)| best),
+        }
+    }
+
+    fn has_stalled(&self, round: u32) -> bool {
+        match (self.params.patience, self.best, self.losses.is_empty()) {
+            (Some(patience), Some((best, _)), _) => round - best >= patience,
+            (Some(patience), None, false) => round >= patience,
+            _ => false,
+        }
+    }
+
+    fn finish(mut self) -> Trained {
+        let best_round = match self.best {
+            Some((round, _)) => round,
+            // All losses were not finite: the start is the best there is.
+            None if !self.losses.is_empty() => 0,
+            None => self.rounds_done,
+        };
+        let keep = if best_round == 0 {
+            self.builder.start_count()
+        } else {
+            self.tree_counts.get(best_round as usize - 1).copied().unwrap_or(self.builder.tree_count())
+        };
+        self.builder.truncate(keep);
+        Trained {
+            ensemble: self.builder.finish(),
+            best_round,
+            valid_scores: self.best_valid_scores,
+            valid_losses: self.losses,
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Values of the leaves of a grown tree.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use crate::boost::TrainInput;
+use crate::derivatives::Derivatives;
+use crate::grower::Grown;
+use crate::objective::{CHUNK, weighted_quantile};
+use crate::params::Objective;
+use crate::splitter::{Unit, leaf_value};
+
+/// Marks a table row that takes no part in training.
+pub(crate) const NO_LEAF: u32 = u32::MAX;
+
+/// How leaf values are found.
+pub(crate) struct LeafRule<'a> {
+    pub(crate) objective: &'a Objective,
+    pub(crate) l1: f64,
+    pub(crate) l2: f64,
+    pub(crate) steps: u32,
+    pub(crate) rate: f64,
+}
+
+/// Leaf of each table row, [`NO_LEAF`] for rows outside the training.
+pub(crate) fn assign(grown: &Grown, input: &TrainInput<'_>, complete: bool) -> Vec<u32> {
+    let mut leaf_of = vec![NO_LEAF; input.bins.row_count()];
+    for (index, leaf) in grown.leaves.iter().enumerate() {
+        for row in &grown.rows[leaf.start..leaf.start + leaf.len] {
+            leaf_of[*row as usize] = index as u32;
+        }
+    }
+    if !complete {
+        let rest: Vec<u32> =
+            input.rows.iter().copied().filter(|row| leaf_of[*row as usize] == NO_LEAF).collect();
+        let found: Vec<u32> = rest
+            .par_iter()
+            .with_min_len(CHUNK)
+            .map(|row| grown.leaf_of(input.bins, *row as usize) as u32)
+            .collect();
+        for (row, leaf) in rest.iter().zip(found) {
+            leaf_of[*row as usize] = leaf;
+        }
+    }
+    leaf_of
+}
+
+/// Training rows in each leaf.
+pub(crate) fn counts(leaf_of: &[u32], rows: &[u32], leaf_count: usize) -> Vec<f32> {
+    let mut counts = vec![0u32; leaf_count];
+    for row in rows {
+        counts[leaf_of[*row as usize] as usize] += 1;
+    }
+    counts.into_iter().map(|count| count as f32).collect()
+}
+
+/// Adds the values of a leaf to the scores of a row.
+#[inline(always)]
+pub(crate) fn add_values(scores: &mut [f64], values: &[f32], leaf: usize, width: usize) {
+    for (score, value) in scores.iter_mut().zip(&values[leaf * width..]) {
+        *score += f64::from(*value);
+    }
+}
+
+/// Shrunken values `[leaves, outputs]`, rounded to 32 bits as they are stored.
+///
+/// With `unit` the sums found while growing (on the sampled rows) are used; without, derivatives of all training rows
+/// are summed again, and logistic losses take several Newton steps.
+#[expect(clippy::too_many_arguments, reason = "the parts of one tree, used once")]
+pub(crate) fn estimate(
+    rule: &LeafRule<'_>,
+    grown: &Grown,
+    leaf_of: &[u32],
+    input: &TrainInput<'_>,
+    scores: &[f64],
+    derivatives: &Derivatives,
+    outputs: Range<usize>,
+    unit: Option<Unit>,
+) -> Vec<f32> {
+    let width = outputs.len();
+    let leaf_count = grown.leaves.len();
+    if let Some(level) = rule.objective.leaf_quantile() {
+        return quantile_values(rule, leaf_of, leaf_count, input, scores, level);
+    }
+    let steps =
+        if matches!(rule.objective, Objective::Logistic | Objective::Focal { .. }) { rule.steps } else { 1 };
+    let mut values = vec![0.0f64; leaf_count * width];
+    if let (Some(unit), 1) = (unit, steps) {
+        for (leaf, values) in grown.leaves.iter().zip(values.chunks_exact_mut(width)) {
+            for (sum, value) in leaf.sums.iter().zip(values) {
+                let (gradient, hessian) = unit.sums(*sum);
+                *value = leaf_value(gradient, hessian, rule.l1, rule.l2, leaf.bounds);
+            }
+        }
+    } else {
+        let sums = leaf_sums(leaf_of, input, derivatives, outputs, leaf_count);
+        for (index, leaf) in grown.leaves.iter().enumerate() {
+            for output in 0..width {
+                let (gradient, hessian) = sums[index * width + output];
+                values[index * width + output] = leaf_value(gradient, hessian, rule.l1, rule.l2, leaf.bounds);
+            }
+        }
+        for _ in 1..steps {
+            if !newton_step(rule, grown, leaf_of, input, scores, &mut values) {
+                break;
+            }
+        }
+    }
+    values.iter().map(|value| (rule.rate * value) as f32).collect()
+}
+
+/// Sums of both derivatives in each leaf and output, over fixed chunks.
+fn leaf_sums(
+    leaf_of: &[u32],
+    input: &TrainInput<'_>,
+    derivatives: &Derivatives,
+    outputs: Range<usize>,
+    leaf_count: usize,
+) -> Vec<(f64, f64)> {
+    let width = outputs.len();
+    let parts: Vec<Vec<(f64, f64)>> = input
+        .rows
+        .par_chunks(CHUNK)
+        .enumerate()
+        .map(|(chunk, rows)| {
+            let mut sums = vec![(0.0, 0.0); leaf_count * width];
+            for (index, output) in outputs.clone().enumerate() {
+                let (gradients, hessians) = derivatives.chunk(chunk, output);
+                for ((row, gradient), hessian) in rows.iter().zip(gradients).zip(hessians) {
+                    let slot = &mut sums[leaf_of[*row as usize] as usize * width + index];
+                    slot.0 += gradient;
+                    slot.1 += hessian;
+                }
+            }
+            sums
+        })
+        .collect();
+    add_up(&parts, leaf_count * width)
+}
+
+fn add_up(parts: &[Vec<(f64, f64)>], len: usize) -> Vec<(f64, f64)> {
+    let mut total = vec![(0.0, 0.0); len];
+    for part in parts {
+        for (sum, part) in total.iter_mut().zip(part) {
+            sum.0 += part.0;
+            sum.1 += part.1;
+        }
+    }
+    total
+}
+
+/// Steps smaller than this share of the largest value end the iteration.
+const CONVERGED: f64 = 1e-3;
+
+/// One more Newton step of all leaves at once; false when the steps have become small.
+fn newton_step(
+    rule: &LeafRule<'_>,
+    grown: &Grown,
+    leaf_of: &[u32],
+    input: &TrainInput<'_>,
+    scores: &[f64],
+    values: &mut [f64],
+) -> bool {
+    let leaf_count = grown.leaves.len();
+    let present = &*values;
+    let parts: Vec<Vec<(f64, f64)>> = input
+        .rows
+        .par_chunks(CHUNK)
+        .map(|rows| {
+            let score: Vec<f64> = rows
+                .iter()
+                .map(|row| scores[*row as usize] + present[leaf_of[*row as usize] as usize])
+                .collect();
+            let target: Vec<f64> = rows.iter().map(|row| input.target[*row as usize]).collect();
+            let mut gradients = vec![0.0; rows.len()];
+            let mut hessians = vec![0.0; rows.len()];
+            rule.objective.derivatives(&score, &target, &mut gradients, &mut hessians);
+            let mut sums = vec![(0.0, 0.0); leaf_count];
+            for ((row, gradient), hessian) in rows.iter().zip(&gradients).zip(&hessians) {
+                let weight = input.weights.map_or(1.0, |weights| weights[*row as usize]);
+                let slot = &mut sums[leaf_of[*row as usize] as usize];
+                slot.0 += weight * gradient;
+                slot.1 += weight * hessian;
+            }
+            sums
+        })
+        .collect();
+    let mut largest = (0.0f64, 0.0f64);
+    for (((gradient, hessian), value), leaf) in
+        add_up(&parts, leaf_count).iter().zip(values).zip(&grown.leaves)
+    {
+        // The penalty pulls the whole value, not only this step.
+        let slope = gradient + rule.l2 * *value;
+        let step = leaf_value(slope, *hessian, rule.l1, rule.l2, (f64::NEG_INFINITY, f64::INFINITY));
+        *value = (*value + step).clamp(leaf.bounds.0, leaf.bounds.1);
+        largest = (largest.0.max(step.abs()), largest.1.max(value.abs()));
+    }
+    largest.0 > CONVERGED * largest.1
+}
+
+/// Weighted quantiles of the residuals of each leaf (Friedman 2001, algorithm 3).
+fn quantile_values(
+    rule: &LeafRule<'_>,
+    leaf_of: &[u32],
+    leaf_count: usize,
+    input: &TrainInput<'_>,
+    scores: &[f64],
+    level: f64,
+) -> Vec<f32> {
+    let mut residuals: Vec<Vec<(f64, f64)>> = vec![Vec::new(); leaf_count];
+    for row in input.rows {
+        let row = *row as usize;
+        let weight = input.weights.map_or(1.0, |weights| weights[row]);
+        residuals[leaf_of[row] as usize].push((input.target[row] - scores[row], weight));
+    }
+    residuals.par_iter_mut().map(|pairs| (rule.rate * weighted_quantile(pairs, level)) as f32).collect()
+}
