@@ -1,0 +1,154 @@
+//! Runs the targets of `fuzz/` for a while each and prints how many inputs they survived.
+//!
+//! cargo-fuzz asks for a nightly compiler; `RUSTC_BOOTSTRAP=1` makes the stable one take its flags. The standard
+//! library is not rebuilt (that needs its sources); the address sanitizer still sees our code and libFuzzer's.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+/// Seconds for one target unless told otherwise.
+const DEFAULT_SECONDS: u32 = 60;
+/// Seconds after which one input counts as a hang.
+const INPUT_SECONDS_MAX: u32 = 20;
+/// Memory of one run in MiB; an input that needs more has found an allocation that nothing checked.
+const MEMORY_MIB_MAX: u32 = 4096;
+
+#[derive(Debug, PartialEq, Eq)]
+struct Request {
+    seconds: u32,
+    target: Option<String>,
+}
+
+/// Runs one target or all of them.
+///
+/// # Errors
+/// An input that made a target fail (it is kept under `fuzz/artifacts`), or cargo-fuzz missing.
+pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
+    let request = parse(arguments)?;
+    let all = targets(&root.join("fuzz").join("fuzz_targets"))?;
+    let chosen = match &request.target {
+        Some(target) => {
+            ensure!(all.contains(target), "no fuzz target `{target}`; there are: {}", all.join(", "));
+            vec![target.clone()]
+        }
+        None => all,
+    };
+    let installed = Command::new(env!("CARGO")).args(["fuzz", "--version"]).stdout(Stdio::null()).status();
+    ensure!(
+        installed.is_ok_and(|status| status.success()),
+        "cargo-fuzz is missing; install it with: cargo install cargo-fuzz --version 0.13.2 --locked"
+    );
+    let mut rows = Vec::new();
+    for target in &chosen {
+        let executions = run_target(root, target, request.seconds)?;
+        rows.push(format!("{target:<16} {executions:>12} inputs in {} s, no failure", request.seconds));
+    }
+    println!("{}", rows.join("\n"));
+    Ok(())
+}
+
+fn parse(arguments: &[String]) -> Result<Request> {
+    let mut request = Request { seconds: DEFAULT_SECONDS, target: None };
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        if argument == "--seconds" {
+            let value = arguments.next().context("--seconds needs a number")?;
+            request.seconds =
+                value.parse().with_context(|| format!("--seconds {value} is no whole number"))?;
+        } else if argument.starts_with('-') || request.target.is_some() {
+            bail!("usage: cargo xtask fuzz [--seconds N] [TARGET]; `{argument}` is one too many");
+        } else {
+            request.target = Some(argument.clone());
+        }
+    }
+    Ok(request)
+}
+
+/// Names of the files in the folder of targets, sorted.
+fn targets(folder: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|ending| ending == "rs") {
+            names.extend(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+fn run_target(root: &Path, target: &str, seconds: u32) -> Result<u64> {
+    eprintln!("fuzz: {target} for {seconds} s");
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["fuzz", "run", "--build-std=false", target]);
+    // New inputs go to the first folder; the seeds are only read.
+    let corpus = root.join("fuzz").join("corpus").join(target);
+    std::fs::create_dir_all(&corpus).with_context(|| format!("{} cannot be made", corpus.display()))?;
+    command.arg(&corpus);
+    let seeds = root.join("fuzz").join("seeds").join(target);
+    if seeds.is_dir() {
+        command.arg(seeds);
+    }
+    command.arg("--").args([
+        format!("-max_total_time={seconds}"),
+        format!("-timeout={INPUT_SECONDS_MAX}"),
+        format!("-rss_limit_mb={MEMORY_MIB_MAX}"),
+        "-max_len=65536".to_owned(),
+        "-print_final_stats=1".to_owned(),
+    ]);
+    let output = command
+        .env("RUSTC_BOOTSTRAP", "1")
+        .current_dir(root)
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("cargo fuzz cannot be started")?
+        .wait_with_output()?;
+    let log = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        eprintln!("{}", last_lines(&log, 60));
+        bail!("{target} failed; the input is under fuzz/artifacts/{target}");
+    }
+    executions(&log).with_context(|| format!("{target} did not print its statistics"))
+}
+
+/// libFuzzer's count of inputs.
+fn executions(log: &str) -> Option<u64> {
+    let line = log.lines().find_map(|line| line.strip_prefix("stat::number_of_executed_units:"))?;
+    line.trim().parse().ok()
+}
+
+fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(arguments: &[&str]) -> Option<Request> {
+        let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        parse(&arguments).ok()
+    }
+
+    #[test]
+    fn arguments_come_in_any_order() {
+        let expected = Request { seconds: 5, target: Some("csv".to_owned()) };
+        assert_eq!(parsed(&["--seconds", "5", "csv"]), Some(expected));
+        assert_eq!(parsed(&["csv", "--seconds", "5"]).map(|request| request.seconds), Some(5));
+        assert_eq!(parsed(&[]), Some(Request { seconds: DEFAULT_SECONDS, target: None }));
+        for wrong in [&["--seconds"][..], &["--seconds", "x"], &["a", "b"], &["--fast"]] {
+            assert_eq!(parsed(wrong), None);
+        }
+    }
+
+    #[test]
+    fn the_count_is_read_from_the_statistics() {
+        let log = "#2\tINITED\nstat::number_of_executed_units: 1234\nstat::average_exec_per_sec:  5\n";
+        assert_eq!(executions(log), Some(1234));
+        assert_eq!(executions("Done"), None);
+        assert_eq!(last_lines("a\nb\nc", 2), "b\nc");
+    }
+}
