@@ -5,7 +5,7 @@ use kaizen_table::{Column, TargetValues};
 use crate::finding::{Finding, FindingKind, Severity};
 use crate::inspection::Survey;
 use crate::profile::{cell_hashes, mix};
-use crate::words::{counted, percent};
+use crate::words::{counted, percent, verb};
 
 /// Share of rows in conflict from which no model can be nearly perfect.
 const CONFLICT_SHARE: f64 = 0.01;
@@ -100,9 +100,10 @@ fn note_duplicates(survey: &Survey<'_>, same: &[Vec<u32>], findings: &mut Vec<Fi
             severity,
             &[],
             format!(
-                "{} ({}) repeat an earlier row in every column.",
+                "{} ({}) {} an earlier row in every column.",
                 counted(repeated.len(), "row"),
-                percent(share)
+                percent(share),
+                verb(repeated.len(), "repeats", "repeat")
             ),
         )
         .evidence("rows", repeated.len() as f64)

@@ -14,10 +14,13 @@ use crate::identifiers::{has_key_word, repeats_text};
 use crate::inspection::{Survey, Surveyed};
 use crate::profile::cell_hashes;
 use crate::target::Goal;
-use crate::words::name;
+use crate::words::{argument, name};
 
 /// Groups below which a column is a category, not a key.
 const GROUPS_MIN: usize = 20;
+
+/// Rows for each distinct code above which a nameless column of codes is a category.
+const CODES_PER_ROWS: usize = 20;
 
 /// Mean rows of a group from which rows repeat.
 const REPEATS_MIN: f64 = 1.5;
@@ -73,7 +76,7 @@ pub(crate) fn check(survey: &Survey<'_>, findings: &mut Vec<Finding>) -> Option<
         } else {
             (
                 "Shuffles rows without regard to groups; the score holds for groups that are in this table.",
-                format!("If the model will meet new groups, say --group {}.", name(column)),
+                format!("If the model will meet new groups, say --group {}.", argument(column)),
             )
         };
         let finding = Finding::new(FindingKind::Groups, Severity::Warning, &[column], what)
@@ -95,7 +98,11 @@ pub(crate) fn check(survey: &Survey<'_>, findings: &mut Vec<Finding>) -> Option<
 /// Whether a column is of a type and shape that keys have.
 fn is_key_like(each: &Surveyed<'_>) -> bool {
     match &each.column.values {
-        Values::Category(_) | Values::Text(_) => each.facts.code_like || has_key_word(&each.profile.name),
+        Values::Category(_) | Values::Text(_) => {
+            // Without a telling name, codes must be many: a size such as 5'4" is of one shape as well.
+            let many = each.profile.distinct_count * CODES_PER_ROWS >= each.column.len();
+            each.facts.code_like && many || has_key_word(&each.profile.name)
+        }
         Values::Number(number) => number.integer && has_key_word(&each.profile.name),
         _ => false,
     }

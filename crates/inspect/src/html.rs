@@ -7,7 +7,7 @@ use crate::finding::{Finding, Severity};
 use crate::inspection::Inspection;
 use crate::profile::{ColumnProfile, Role};
 use crate::target::TargetSummary;
-use crate::words::{count, counted, number, percent, shorten};
+use crate::words::{count, counted, number, percent, shorten, shown_name};
 
 /// Longest name or cell shown, in characters.
 const SHOWN_CHARACTERS: usize = 80;
@@ -141,7 +141,7 @@ fn column(each: &ColumnProfile, row_count: usize) -> Markup {
     html! {
         tr class=[each.role.is_dropped().then_some("kz-dropped")] {
             th scope="row" title=[(each.name.chars().count() > SHOWN_CHARACTERS).then(|| shorten(&each.name, 400))] {
-                (shorten(&each.name, SHOWN_CHARACTERS))
+                (shorten(shown_name(&each.name), SHOWN_CHARACTERS))
             }
             td { (each.kind) }
             td {

@@ -22,8 +22,9 @@ const EXPECTED_REPEATS: f64 = 7.0;
 /// Share of the target's spread that a nameless key may explain before it is kept as a feature.
 const TELLING_SKILL: f64 = 0.02;
 
-/// Integers of at least this size carry more digits than anything measures.
-const LONG_CODE: f64 = 1e12;
+/// Integers with 13 to 25 digits carry more than anything measures, and no more than account numbers have; beyond lie
+/// physical quantities at odd scales.
+const LONG_CODE: std::ops::Range<f64> = 1e12..1e25;
 
 /// Finds keys and row numbers and gives them their roles; the last feature is never taken away.
 pub(crate) fn check(survey: &mut Survey<'_>, findings: &mut Vec<Finding>) {
@@ -53,10 +54,9 @@ pub(crate) fn check(survey: &mut Survey<'_>, findings: &mut Vec<Finding>) {
     };
     let numbers = of_role(Role::RowNumber);
     if !numbers.is_empty() {
-        let (verb, noun) = if numbers.len() == 1 {
-            ("counts", "a saved row number")
-        } else {
-            ("count", "saved row numbers")
+        let (verb, noun, it) = match numbers.len() {
+            1 => ("counts", "a saved row number", "it"),
+            _ => ("count", "saved row numbers", "them"),
         };
         findings.push(
             Finding::new(
@@ -65,24 +65,27 @@ pub(crate) fn check(survey: &mut Survey<'_>, findings: &mut Vec<Finding>) {
                 &numbers,
                 format!("{} {verb} the rows: {noun}.", names(&numbers)),
             )
-            .action("Drops it: the position in a file is not known of a new row.")
+            .action(format!("Drops {it}: the position in a file is not known of a new row."))
             .advice("If the rows are in the order of time, name the column as --time-column instead."),
         );
     }
     let keys = of_role(Role::Identifier);
     if !keys.is_empty() {
-        let (verb, noun) = if keys.len() == 1 { ("has", "a key") } else { ("have", "keys") };
+        let (verb, noun, it) = match keys.len() {
+            1 => ("has", "a key", "it"),
+            _ => ("have", "keys", "them"),
+        };
         findings.push(
             Finding::new(
                 FindingKind::Identifier,
                 Severity::Warning,
                 &keys,
-                format!("{} {verb} a value of its own in (nearly) every row: {noun}.", names(&keys)),
+                format!("{} {verb} a new value in (nearly) every row: {noun}.", names(&keys)),
             )
             .evidence("columns", keys.len() as f64)
-            .action("Drops it: a value seen once says nothing of a new row.")
+            .action(format!("Drops {it}: a value seen once says nothing of a new row."))
             .advice(
-                "If a part of it means something (a date, a region), put that part into a column of its own.",
+                "If a part of a key means something (a date, a region), put that part into a column of its own.",
             ),
         );
     }
@@ -103,7 +106,7 @@ fn note_telling(survey: &Survey<'_>, found: &[(usize, Role)], findings: &mut Vec
             findings.push(
                 Finding::new(
                     FindingKind::IdentifierLeak,
-                    Severity::Critical,
+                    Severity::Warning,
                     &[&each.profile.name],
                     format!(
                         "{} tells the target although it is only a key: the rows were numbered after the answer was known, or in the order of time.",
@@ -135,8 +138,8 @@ fn is_row_number(each: &Surveyed<'_>, rows: usize) -> bool {
 fn is_identifier(each: &Surveyed<'_>, rows: usize) -> bool {
     let profile = &each.profile;
     let present = rows - profile.missing_count;
-    // One row in a hundred may lack its key or be written twice.
-    let unique = profile.distinct_count * 100 >= present * 99 && profile.missing_count * 100 <= rows;
+    // One row in twenty may lack its key or share it: real keys have stand-ins and duplicate rows.
+    let unique = profile.distinct_count * 20 >= present * 19 && profile.missing_count * 20 <= rows;
     if rows < ROWS_MIN || !unique {
         return false;
     }
@@ -151,12 +154,12 @@ fn is_identifier(each: &Surveyed<'_>, rows: usize) -> bool {
     if rows < ROWS_SURE || is_epoch(summary.min, summary.max) {
         return false;
     }
-    if summary.median.abs() >= LONG_CODE {
-        return true;
-    }
     // Without a telling name, a column that predicts is kept: it may be a measurement after all.
     if each.power.is_some_and(|power| power.skill > TELLING_SKILL) {
         return false;
+    }
+    if LONG_CODE.contains(&summary.median.abs()) {
+        return true;
     }
     let repeats = (present - profile.distinct_count) as f64;
     let range = summary.max - summary.min + 1.0;

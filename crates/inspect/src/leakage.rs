@@ -4,7 +4,7 @@ use kaizen_table::TargetValues;
 
 use crate::finding::{Finding, FindingKind, Severity};
 use crate::inspection::Survey;
-use crate::words::name;
+use crate::words::{argument, name};
 
 /// Area under the curve of one feature, out of fold, from which it is suspected.
 ///
@@ -19,6 +19,10 @@ const SKILL_SUSPECT_CLASSES: f64 = 0.9;
 /// Share of a numeric target's variance explained by one feature, from which it is suspected. The best single honest
 /// feature over the five numeric development tables has 0.88 (the weight of a diamond, for its price).
 const SKILL_SUSPECT_NUMBERS: f64 = 0.97;
+
+/// Share of a numeric target's variance from which one feature is the target but for noise; between the two lines lie
+/// honest physical laws.
+const SKILL_SURE_NUMBERS: f64 = 0.995;
 
 /// Rows of each class (or of a numeric target: in all, times five) below which nothing is suspected.
 const CLASS_ROWS_MIN: usize = 10;
@@ -68,7 +72,11 @@ pub(crate) fn check(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
         if suspect {
             let finding = Finding::new(
                 FindingKind::Leakage,
-                Severity::Critical,
+                if !classes && power.skill < SKILL_SURE_NUMBERS {
+                    Severity::Warning
+                } else {
+                    Severity::Critical
+                },
                 &[column],
                 format!("{} alone nearly gives the target away ({how}).", name(column)),
             )
@@ -76,8 +84,8 @@ pub(crate) fn check(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
             .evidence("area_under_curve", power.area.unwrap_or(f64::NAN))
             .action("Keeps it, since it may be honest; the score then rests on it.")
             .advice(format!(
-                "If {} is filled in after the answer is known, leave it out with --ignore.",
-                name(column)
+                "If it is filled in after the answer is known, leave it out: --ignore {}.",
+                argument(column)
             ));
             suspects.push((power.area.unwrap_or(power.skill), column, finding));
         }

@@ -6,7 +6,7 @@ use crate::finding::{Finding, FindingKind, Severity};
 use crate::inspection::Survey;
 use crate::profile::Role;
 use crate::target::Goal;
-use crate::words::name;
+use crate::words::{argument, name};
 
 /// Rows below which no order is looked for.
 const ROWS_MIN: usize = 50;
@@ -17,6 +17,9 @@ const LIKENESS: f64 = 0.1;
 
 /// Standard errors from which likeness is not chance: with all tables of a lifetime tested, one false alarm in 10^9.
 const LIKENESS_ERRORS: f64 = 6.0;
+
+/// Excess likeness of classes from which the rows were sorted, nearly, by the target itself.
+const BLOCKS: f64 = 0.9;
 
 /// Share of adjacent rows that may go against the order of a time column: late arrivals in a log.
 const AGAINST_SHARE: f64 = 0.01;
@@ -49,6 +52,20 @@ pub(crate) fn check(survey: &Survey<'_>, findings: &mut Vec<Finding>) -> Option<
         return None;
     }
     let found = likeness(goal, &in_file);
+    let classes = goal.target.codes().is_some();
+    if let Some(found) = found.filter(|found| classes && found.excess >= BLOCKS && found.is_strong()) {
+        findings.push(
+            Finding::new(
+                FindingKind::SortedByTarget,
+                Severity::Info,
+                &[&goal.target.name],
+                "The rows stand in long blocks of one class.",
+            )
+            .evidence("excess_likeness", found.excess)
+            .action("Shuffles them before cutting folds."),
+        );
+        return None;
+    }
     if let Some(candidate) = time_columns(survey).into_iter().next() {
         return Some(note_time(survey, goal, &candidate, found, findings));
     }
@@ -135,7 +152,7 @@ fn note_time(
         "If the model will fill in rows between these rather than later ones, ask for shuffled folds."
             .to_owned()
     } else {
-        format!("If the model will be used on later rows, say --time-column {}.", name(column))
+        format!("If the model will be used on later rows, say --time-column {}.", argument(column))
     };
     let excess = along.map_or(f64::NAN, |found| found.excess);
     findings.push(

@@ -3,7 +3,7 @@
 use crate::finding::{Finding, FindingKind, Severity};
 use crate::inspection::Survey;
 use crate::profile::Role;
-use crate::words::{self, count, counted, name, names, percent};
+use crate::words::{self, count, counted, it, name, names, percent};
 
 /// Share of one value from which a column is nearly constant: with 1 row in 200 left, a five-fold split of 1,000 rows
 /// has one differing row in each fold.
@@ -34,13 +34,15 @@ pub(crate) fn check(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
     let empty = with_role(&Role::AllMissing);
     if !empty.is_empty() {
         let what = format!("{} without any value: {}.", counted(empty.len(), "column"), names(&empty));
+        let action = format!("Drops {}.", it(empty.len()));
         findings.push(
             Finding::new(FindingKind::AllMissingColumn, Severity::Warning, &empty, what)
                 .evidence("columns", empty.len() as f64)
-                .action("Drops them."),
+                .action(action),
         );
     }
     let constant = with_role(&Role::Constant);
+    let action = format!("Drops {}.", it(constant.len()));
     if !constant.is_empty() {
         let what = format!(
             "{} with one value in every row: {}.",
@@ -50,7 +52,7 @@ pub(crate) fn check(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
         findings.push(
             Finding::new(FindingKind::ConstantColumn, Severity::Warning, &constant, what)
                 .evidence("columns", constant.len() as f64)
-                .action("Drops them."),
+                .action(action),
         );
     }
     note_nearly_constant(survey, rows, findings);
@@ -77,7 +79,7 @@ fn note_nearly_constant(survey: &Survey<'_>, rows: usize, findings: &mut Vec<Fin
     findings.push(
         Finding::new(FindingKind::NearlyConstantColumn, Severity::Info, &nearly, what)
             .evidence("columns", nearly.len() as f64)
-            .action("Keeps them: a rare value may be the one that matters."),
+            .action(format!("Keeps {}: a rare value may be the one that matters.", it(nearly.len()))),
     );
 }
 
@@ -99,7 +101,10 @@ fn note_mostly_missing(survey: &Survey<'_>, rows: usize, findings: &mut Vec<Find
     findings.push(
         Finding::new(FindingKind::MostlyMissingColumn, Severity::Info, &mostly, what)
             .evidence("columns", mostly.len() as f64)
-            .action("Keeps them: whether a value is there is itself used to predict."),
+            .action(format!(
+                "Keeps {}: whether a value is there is itself used to predict.",
+                it(mostly.len())
+            )),
     );
 }
 

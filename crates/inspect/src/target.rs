@@ -6,7 +6,7 @@ use kaizen_table::{Column, Target, Values};
 use crate::finding::{Finding, FindingKind, Severity};
 use crate::profile::{ColumnProfile, Facts, NumberSummary};
 use crate::task::{TaskDecision, TaskHint, TaskKind, decide_task};
-use crate::words::{self, count, counted, percent};
+use crate::words::{self, count, counted, percent, verb};
 
 /// Rows with a target below which nothing can be fitted and judged: five folds of two rows.
 pub(crate) const ROWS_MIN: usize = 10;
@@ -165,7 +165,12 @@ fn note_missing(column: &Column, missing_count: usize, findings: &mut Vec<Findin
             FindingKind::MissingTarget,
             Severity::Warning,
             &[&column.name],
-            format!("{} ({}) have no target.", counted(missing_count, "row"), percent(share)),
+            format!(
+                "{} ({}) {} no target.",
+                counted(missing_count, "row"),
+                percent(share),
+                verb(missing_count, "has", "have")
+            ),
         )
         .evidence("rows", missing_count as f64)
         .evidence("share", share)

@@ -6,7 +6,7 @@ use crate::finding::{Finding, Severity};
 use crate::inspection::Inspection;
 use crate::profile::{ColumnProfile, Role};
 use crate::target::TargetSummary;
-use crate::words::{count, counted, number, percent, shorten};
+use crate::words::{count, counted, number, percent, shorten, shown_name};
 
 /// How to draw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,9 +99,9 @@ impl Page {
         out.push('\n');
         let shown = &inspection.columns[..inspection.columns.len().min(COLUMNS_SHOWN)];
         let widest = shown.iter().map(|column| width_of(&shorten(&column.name, 200))).max().unwrap_or(0);
-        // Fixed columns take 39 places; the name gets at most a third of the width.
+        // Fixed columns take 40 places; the name gets at most a third of the width, values what is left.
         let name_width = widest.clamp(6, (self.width / 3).max(12));
-        let rest = self.width - name_width - 39;
+        let rest = self.width.saturating_sub(name_width + 40);
         let head = format!(
             "{} {} {} {} {} {}",
             pad("column", name_width),
@@ -109,7 +109,7 @@ impl Page {
             pad_left("missing", 8),
             pad_left("distinct", 9),
             pad("shape", 10),
-            "values"
+            fit("values", rest)
         );
         out.push_str(&self.paint("1", head.trim_end()));
         out.push('\n');
@@ -117,7 +117,7 @@ impl Page {
             let missing = column.missing_share(inspection.row_count);
             let line = format!(
                 "{} {} {} {} {} {}",
-                pad(&shorten(&column.name, name_width), name_width),
+                pad(&shorten(shown_name(&column.name), name_width), name_width),
                 pad(column.kind, 8),
                 pad_left(&if missing == 0.0 { "-".to_owned() } else { percent(missing) }, 8),
                 pad_left(&count(column.distinct_count), 9),
@@ -291,6 +291,9 @@ fn places(character: char) -> usize {
 fn fit(text: &str, width: usize) -> String {
     if width_of(text) <= width {
         return text.to_owned();
+    }
+    if width == 0 {
+        return String::new();
     }
     let (mut short, mut used) = (String::new(), 1);
     for character in text.chars() {

@@ -32,7 +32,39 @@ pub fn shorten(text: &str, limit: usize) -> String {
 
 /// A name in backticks, short enough for a sentence.
 pub(crate) fn name(text: &str) -> String {
+    if text.trim().is_empty() {
+        return NAMELESS.to_owned();
+    }
     format!("`{}`", shorten(text, SHOWN_CHARACTERS))
+}
+
+/// What stands for a column whose header is empty.
+const NAMELESS: &str = "(no name)";
+
+/// A column's name for a table, or what stands for none.
+pub(crate) fn shown_name(text: &str) -> &str {
+    if text.trim().is_empty() { NAMELESS } else { text }
+}
+
+/// A name as one word of a command line: quoted where a shell would split or expand it.
+pub(crate) fn argument(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '/');
+    let shown = shorten(text, 200);
+    if !shown.is_empty() && shown.chars().all(plain) {
+        shown
+    } else {
+        format!("'{}'", shown.replace('\'', "'\\''"))
+    }
+}
+
+/// The pronoun for a number of things.
+pub(crate) fn it(count: usize) -> &'static str {
+    if count == 1 { "it" } else { "them" }
+}
+
+/// A verb for a number of things: `1 row repeats`, `2 rows repeat`.
+pub(crate) fn verb(count: usize, one: &'static str, more: &'static str) -> &'static str {
+    if count == 1 { one } else { more }
 }
 
 /// Up to four names and how many more there are.
