@@ -18,7 +18,7 @@
 //! let mut study = Study::new(Plan {
 //!     space: Space::new(vec![Param::float("x", -5.0, 5.0)])?,
 //!     objectives: vec![Objective::minimise("squared", "")],
-//!     sampler: samplers::by_name("random").expect("a row of the table"),
+//!     sampler: samplers::by_name("tpe").expect("a row of the table"),
 //!     scheduler: schedulers::by_name("fifo").expect("a row of the table"),
 //!     budget: Budget::trials(60),
 //!     seed: Seed(1),

@@ -46,6 +46,32 @@ pub(crate) fn fronts(points: &[Vec<f64>]) -> Vec<usize> {
     fronts
 }
 
+/// How isolated each point is within its front: the summed relative gaps to its neighbours in each loss, infinite at
+/// the ends.
+///
+/// Source: Deb, Pratap, Agarwal and Meyarivan 2002, crowding distance.
+pub(crate) fn crowding(points: &[Vec<f64>], fronts: &[usize]) -> Vec<f64> {
+    let mut crowding = vec![0.0; points.len()];
+    let loss_count = points.first().map_or(0, Vec::len);
+    for loss in 0..loss_count {
+        let mut order: Vec<usize> = (0..points.len()).collect();
+        order.sort_by(|a, b| {
+            fronts[*a].cmp(&fronts[*b]).then(points[*a][loss].total_cmp(&points[*b][loss])).then(a.cmp(b))
+        });
+        for front in order.chunk_by(|a, b| fronts[*a] == fronts[*b]) {
+            let (first, last) = (front[0], front[front.len() - 1]);
+            let range = points[last][loss] - points[first][loss];
+            crowding[first] = f64::INFINITY;
+            crowding[last] = f64::INFINITY;
+            for three in front.windows(3) {
+                let gap = points[three[2]][loss] - points[three[0]][loss];
+                crowding[three[1]] += if range > 0.0 { gap / range } else { 0.0 };
+            }
+        }
+    }
+    crowding
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,5 +81,14 @@ mod tests {
         let points = [[1.0, 4.0], [2.0, 2.0], [4.0, 1.0], [2.0, 5.0], [3.0, 3.0], [5.0, 5.0], [2.0, 2.0]];
         let points: Vec<Vec<f64>> = points.iter().map(|point| point.to_vec()).collect();
         assert_eq!(fronts(&points), [0, 0, 0, 1, 1, 2, 0]);
+    }
+
+    #[test]
+    fn ends_of_a_front_are_never_crowded() {
+        let points = [[0.0, 4.0], [1.0, 3.0], [1.5, 2.0], [4.0, 0.0]].map(|point| point.to_vec());
+        let crowding = crowding(&points, &fronts(&points));
+        assert_eq!((crowding[0], crowding[3]), (f64::INFINITY, f64::INFINITY));
+        assert_eq!(crowding[1], 1.5 / 4.0 + 2.0 / 4.0);
+        assert_eq!(crowding[2], 3.0 / 4.0 + 3.0 / 4.0);
     }
 }

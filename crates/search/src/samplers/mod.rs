@@ -2,6 +2,7 @@
 
 mod portfolio;
 mod random;
+mod tpe;
 mod unseen;
 
 use kaizen_base::{Card, Rng};
@@ -12,6 +13,7 @@ use crate::trial::TrialId;
 
 pub use portfolio::Portfolio;
 pub use random::Random;
+pub use tpe::{Tpe, TpeOptions};
 
 /// Says which configuration comes next: a pure function of the history and the random stream.
 ///
@@ -49,8 +51,10 @@ pub struct SamplerRow {
 }
 
 /// Every sampler that can be asked for by name.
-pub const SAMPLERS: &[SamplerRow] =
-    &[SamplerRow { card: random::CARD, make: || Box::new(Random), learns: false }];
+pub const SAMPLERS: &[SamplerRow] = &[
+    SamplerRow { card: random::CARD, make: || Box::new(Random), learns: false },
+    SamplerRow { card: tpe::CARD, make: || Box::new(Tpe::default()), learns: true },
+];
 
 /// The sampler of this name with its default options.
 pub fn by_name(name: &str) -> Option<Box<dyn Sampler>> {
