@@ -82,7 +82,7 @@ fn targets(folder: &Path) -> Result<Vec<String>> {
 fn run_target(root: &Path, target: &str, seconds: u32) -> Result<u64> {
     eprintln!("fuzz: {target} for {seconds} s");
     let mut command = Command::new(env!("CARGO"));
-    command.args(["fuzz", "run", "--build-std=false", target]);
+    command.args(["fuzz", "run", target]);
     // New inputs go to the first folder; the seeds are only read.
     let corpus = root.join("fuzz").join("corpus").join(target);
     std::fs::create_dir_all(&corpus).with_context(|| format!("{} cannot be made", corpus.display()))?;
