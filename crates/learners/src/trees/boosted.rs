@@ -1,0 +1,100 @@
+//! Gradient boosting whose trees grow leaf by leaf.
+//!
+//! `rounds` is a ceiling where there are validation rows (the best round is kept), and exact where there are none.
+
+use kaizen_base::Card;
+use kaizen_model::{Ctx, FitError, Fitted, Handles, Inputs, Learner, LoadError, Model, Sample, Shape, State};
+use kaizen_space::{Config, Param, Space};
+use kaizen_trees::{BoostParams, Categories, Growth, RowSampling};
+
+use super::boosting::{TreeTarget, boost, objectives, patience};
+use super::data::shared_bins;
+use super::model::TreeModel;
+use crate::features::{admit, own_cells};
+use crate::parameters::space;
+
+static CARD: Card = Card {
+    name: "boosted_trees",
+    summary: "Gradient boosting with leaf-wise trees",
+    source: "Friedman 2001; Ke et al. 2017 (LightGBM)",
+};
+
+/// Parameters after LightGBM's, with the ranges of AutoGluon's and FLAML's search spaces.
+#[derive(Debug)]
+pub struct BoostedTrees;
+
+impl Learner for BoostedTrees {
+    fn card(&self) -> &'static Card {
+        &CARD
+    }
+
+    fn handles(&self) -> Handles {
+        Handles {
+            binary: true,
+            multiclass: true,
+            regression: true,
+            quantile: true,
+            inputs: Inputs { missing: true, categories: true, sparse: false, scaled: false },
+            weights: true,
+            monotone: false,
+        }
+    }
+
+    fn space(&self, shape: &Shape) -> Space {
+        let rows = shape.row_count.max(1) as i64;
+        // A leaf of 20 rows is LightGBM's default; a table of 200 rows would get ten leaves of it at most.
+        let usual_min_rows = (rows / 50).clamp(2, 20);
+        let most_leaves = (rows / 2).clamp(4, 256);
+        space([
+            Param::int("rounds", 1, 10_000).log().starting_at(2_000),
+            Param::float("learning_rate", 0.01, 0.3).log().starting_at(0.05),
+            Param::int("leaves", 4, most_leaves).log().starting_at(most_leaves.min(31)),
+            Param::int("min_rows", 1, (rows / 4).clamp(2, 128))
+                .log()
+                .starting_at(usual_min_rows.min((rows / 4).max(2))),
+            Param::float("l2", 1e-3, 100.0).log().starting_at(1e-3),
+            Param::float("row_share", 0.5, 1.0).starting_at(1.0),
+            Param::float("column_share", 0.3, 1.0).starting_at(1.0),
+            Param::float("column_share_node", 0.3, 1.0).starting_at(1.0),
+            Param::float("category_smooth", 1.0, 100.0).log().starting_at(10.0),
+            Param::flag("random_thresholds"),
+            Param::ordinal("max_bins", ["63", "127", "255"]).starting_at("255"),
+        ])
+    }
+
+    fn fit(&self, config: &Config, sample: Sample<'_>, ctx: &Ctx<'_>) -> Result<Fitted, FitError> {
+        let features = admit(self.handles(), sample)?;
+        let cells = own_cells(&features, &sample.data.table)?;
+        let max_bins = config.choice("max_bins").parse().unwrap_or(255);
+        let bins = shared_bins(sample, &features, &cells, max_bins)?;
+        let target = TreeTarget::of(sample);
+        let params: Vec<BoostParams> = objectives(&sample.data.task, &target.classes, false)
+            .into_iter()
+            .map(|objective| {
+                let rate = config.float("learning_rate");
+                let share = config.float("row_share");
+                let usual = BoostParams::leaf_wise(objective);
+                let smooth = config.float("category_smooth");
+                BoostParams {
+                    rounds: config.int("rounds") as u32,
+                    growth: Growth::LeafWise { leaves: config.int("leaves") as u32, max_depth: 0 },
+                    learning_rate: Some(rate),
+                    l2: config.float("l2"),
+                    min_rows: config.int("min_rows") as u32,
+                    row_sampling: if share < 1.0 { RowSampling::Uniform { share } } else { RowSampling::All },
+                    column_share_tree: config.float("column_share"),
+                    column_share_node: config.float("column_share_node"),
+                    random_thresholds: config.flag("random_thresholds"),
+                    categories: Categories::Sets { smooth, l2: smooth, max_threshold: 32 },
+                    patience: sample.valid.map(|_| patience(rate)),
+                    ..usual
+                }
+            })
+            .collect();
+        boost(features, &bins, sample, target, &params, ctx)
+    }
+
+    fn load(&self, state: &State) -> Result<Box<dyn Model>, LoadError> {
+        Ok(Box::new(TreeModel::load(state)?))
+    }
+}

@@ -1,0 +1,108 @@
+//! Gradient boosting whose trees ask one question a level, with ordered target statistics for categories.
+//!
+//! `rounds` is a ceiling where there are validation rows (the best round is kept), and exact where there are none. The
+//! learning rate follows rows and rounds by the engine's automatic rule, times `rate_factor`.
+
+use kaizen_base::Card;
+use kaizen_model::{Ctx, FitError, Fitted, Handles, Inputs, Learner, LoadError, Model, Sample, Shape, State};
+use kaizen_space::{Config, Param, Space};
+use kaizen_trees::{BoostParams, Categories, Growth, OrderedParams, RowSampling, automatic_rate};
+
+use super::boosting::{TreeTarget, boost, objectives, patience};
+use super::data::shared_bins;
+use super::model::TreeModel;
+use crate::features::{admit, own_cells};
+use crate::parameters::space;
+
+static CARD: Card = Card {
+    name: "symmetric_trees",
+    summary: "Gradient boosting with symmetric trees and ordered target statistics of categories",
+    source: "Prokhorenkova et al. 2018 (CatBoost)",
+};
+
+/// Parameters after CatBoost's.
+#[derive(Debug)]
+pub struct SymmetricTrees;
+
+impl Learner for SymmetricTrees {
+    fn card(&self) -> &'static Card {
+        &CARD
+    }
+
+    fn handles(&self) -> Handles {
+        Handles {
+            binary: true,
+            multiclass: true,
+            regression: true,
+            quantile: true,
+            inputs: Inputs { missing: true, categories: true, sparse: false, scaled: false },
+            weights: true,
+            monotone: false,
+        }
+    }
+
+    fn space(&self, shape: &Shape) -> Space {
+        let mut parameters = vec![
+            Param::int("rounds", 1, 10_000).log().starting_at(1_000),
+            Param::float("rate_factor", 0.3, 3.0).log().starting_at(1.0),
+            Param::int("depth", 3, 9).starting_at(6),
+            Param::float("l2", 0.3, 30.0).log().starting_at(3.0),
+            Param::float("random_strength", 0.01, 10.0).log().starting_at(1.0),
+            Param::float("row_share", 0.5, 1.0).starting_at(0.8),
+            Param::float("column_share", 0.3, 1.0).starting_at(1.0),
+        ];
+        if shape.category_count > 0 {
+            parameters.push(Param::int("combinations", 1, 3).starting_at(2));
+            parameters.push(Param::int("one_hot_levels", 2, 32).log().starting_at(2));
+        }
+        space(parameters)
+    }
+
+    fn fit(&self, config: &Config, sample: Sample<'_>, ctx: &Ctx<'_>) -> Result<Fitted, FitError> {
+        let features = admit(self.handles(), sample)?;
+        let cells = own_cells(&features, &sample.data.table)?;
+        let bins = shared_bins(sample, &features, &cells, 255)?;
+        let target = TreeTarget::of(sample);
+        let usual = OrderedParams::default();
+        let ordered = if config.contains("combinations") {
+            OrderedParams {
+                max_combination: config.int("combinations") as u32,
+                one_hot_levels: config.int("one_hot_levels") as u32,
+                ..usual
+            }
+        } else {
+            usual
+        };
+        let params: Vec<BoostParams> = objectives(&sample.data.task, &target.classes, true)
+            .into_iter()
+            .map(|objective| {
+                let rounds = config.int("rounds") as u32;
+                let rate =
+                    automatic_rate(&objective, sample.train.len(), rounds) * config.float("rate_factor");
+                let rate = rate.clamp(1e-4, 1.0);
+                let usual = BoostParams::symmetric(objective);
+                let row_sampling = match usual.row_sampling {
+                    RowSampling::Mvs { .. } => RowSampling::Mvs { share: config.float("row_share") },
+                    other => other,
+                };
+                BoostParams {
+                    rounds,
+                    learning_rate: Some(rate),
+                    growth: Growth::Symmetric { depth: config.int("depth") as u32 },
+                    l2: config.float("l2"),
+                    random_strength: config.float("random_strength"),
+                    row_sampling,
+                    column_share_node: config.float("column_share"),
+                    categories: Categories::Ordered(ordered),
+                    patience: sample.valid.map(|_| patience(rate)),
+                    ..usual
+                }
+            })
+            .collect();
+        boost(features, &bins, sample, target, &params, ctx)
+    }
+
+    fn load(&self, state: &State) -> Result<Box<dyn Model>, LoadError> {
+        Ok(Box::new(TreeModel::load(state)?))
+    }
+}

@@ -1,0 +1,4 @@
+//! Tests of the learners through their public table.
+
+mod conformance;
+mod data;
