@@ -19,6 +19,9 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
     ("zip", &["kaizen-artifact"], "the format has one home"),
 ];
 
+/// The page with the table of floors.
+const MAP: &str = "ARCHITECTURE.md";
+
 /// What the rules need to know of a package.
 #[derive(Debug, PartialEq, Eq)]
 struct Package {
@@ -44,7 +47,24 @@ pub(crate) fn check(root: &Path) -> Result<Vec<Violation>> {
     let metadata: Value = serde_json::from_slice(&output.stdout).context("cargo metadata wrote no JSON")?;
     let packages = parse(&metadata).context("cargo metadata has another form than expected")?;
     ensure!(packages.iter().any(|package| package.is_member), "cargo metadata names no member");
-    Ok(check_packages(&packages))
+    let map = std::fs::read_to_string(root.join(MAP)).with_context(|| format!("{MAP} cannot be read"))?;
+    let mut violations = check_packages(&packages);
+    violations.extend(check_map(&packages, &map));
+    Ok(violations)
+}
+
+/// Compares the table of floors in the map with the manifests.
+fn check_map(packages: &[Package], map: &str) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for package in packages.iter().filter(|package| package.is_member) {
+        let Some(floor) = package.floor else { continue };
+        let row = format!("| {floor} | `{}` |", package.name.trim_start_matches("kaizen-"));
+        if !map.lines().any(|line| line.starts_with(&row)) {
+            let message = format!("the table of floors has no row `{row} …`");
+            violations.push(Violation::new(Rule::Floor, MAP, 0, message));
+        }
+    }
+    violations
 }
 
 fn parse(metadata: &Value) -> Option<Vec<Package>> {
@@ -163,6 +183,13 @@ mod tests {
         assert_eq!(rules(&[below(), member("kaizen-b", Some(1), &["kaizen-a"])]), [Rule::Floor]);
         assert_eq!(rules(&[below(), member("kaizen-b", Some(0), &["kaizen-a"])]), [Rule::Floor]);
         assert_eq!(rules(&[member("kaizen-a", None, &[])]), [Rule::Floor]);
+    }
+
+    #[test]
+    fn the_map_shows_the_floors_as_they_are() {
+        let packages = [member("kaizen-a", Some(1), &[])];
+        assert!(check_map(&packages, "| floor | crate |\n| 1 | `a` | something |\n").is_empty());
+        assert_eq!(check_map(&packages, "| 2 | `a` | something |\n| 1 | `ab` | other |\n").len(), 1);
     }
 
     #[test]
