@@ -20,6 +20,24 @@
 //! The road not taken: one flat safetensors file with the manifest in its header is simpler, but then a report or a
 //! card could not be taken out with `unzip`, nor the whole be checked by the field's stock signature tools.
 
+//!
+//! ```
+//! use kaizen_artifact::{Artifact, Limits, Manifest, from_bytes, to_bytes};
+//! use kaizen_model::{State, Task, Tensor};
+//!
+//! let artifact = Artifact {
+//!     manifest: Manifest::new(Task::Regression, "price"),
+//!     state: State::default().with("weights", Tensor::F64(vec![0.5, -2.0])),
+//!     report_html: String::new(),
+//!     card: serde_json::json!({"purpose": "an example"}),
+//!     history: String::new(),
+//! };
+//! let packed = to_bytes(&artifact, None)?;
+//! assert_eq!(from_bytes(&packed.bytes, &Limits::default())?, artifact);
+//! assert!(from_bytes(&packed.bytes[1..], &Limits::default()).is_err());
+//! # Ok::<(), kaizen_artifact::ArtifactError>(())
+//! ```
+
 mod archive;
 mod artifact;
 mod error;

@@ -111,7 +111,7 @@ struct DataSourceV1 {
 }
 
 /// Length and digest of an entry.
-#[derive(Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EntryV1 {
     pub(crate) size_bytes: u64,
