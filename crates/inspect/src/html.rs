@@ -1,7 +1,7 @@
 //! An inspection as a fragment of HTML.
 
 use kaizen_table::column::time_text;
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 
 use crate::finding::{Finding, Severity};
 use crate::inspection::Inspection;
@@ -15,35 +15,62 @@ const SHOWN_CHARACTERS: usize = 80;
 /// Columns listed; a table with more is a matrix that nobody reads through.
 const COLUMNS_SHOWN: usize = 1_000;
 
+/// An inspection in three fragments, for pages that place them apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HtmlParts {
+    /// Size, target, classes and folds.
+    pub summary: String,
+    /// The findings as a list, most severe first.
+    pub findings: String,
+    /// A table with a row for each column.
+    pub columns: String,
+}
+
 /// The inspection as a fragment of HTML: sections and tables without styles, scripts or references to anything
 /// outside. Every string from the data is escaped and shortened. Class names start with `kz-`.
 pub fn render_html(inspection: &Inspection) -> String {
+    let parts = render_html_parts(inspection);
     html! {
-        (summary(inspection))
-        (findings(inspection))
-        (columns(inspection))
+        section class="kz-summary" { h2 { "The table" } (PreEscaped(parts.summary)) }
+        section class="kz-findings" { h2 { "What was found" } (PreEscaped(parts.findings)) }
+        section class="kz-columns" { h2 { "Columns" } (PreEscaped(parts.columns)) }
     }
     .into_string()
 }
 
+/// As [`render_html`], in parts and without headings.
+pub fn render_html_parts(inspection: &Inspection) -> HtmlParts {
+    HtmlParts {
+        summary: summary(inspection).into_string(),
+        findings: findings(inspection).into_string(),
+        columns: columns(inspection).into_string(),
+    }
+}
+
+/// A sentence with what stands between backticks set as code; everything is escaped.
+pub fn sentence(text: &str) -> Markup {
+    html! {
+        @for (index, part) in text.split('`').enumerate() {
+            @if index % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
+}
+
 fn summary(inspection: &Inspection) -> Markup {
     html! {
-        section class="kz-summary" {
-            h2 { "The table" }
-            p {
-                (counted(inspection.row_count, "row")) ", " (counted(inspection.columns.len(), "column"))
-                "; " (counted(inspection.features().count(), "feature")) " used, "
-                (counted(inspection.dropped().count(), "column")) " left out."
+        p {
+            (counted(inspection.row_count, "row")) ", " (counted(inspection.columns.len(), "column"))
+            "; " (counted(inspection.features().count(), "feature")) " used, "
+            (counted(inspection.dropped().count(), "column")) " left out."
+        }
+        @if let Some(target) = &inspection.target {
+            p { "Target " b { (shorten(&target.name, SHOWN_CHARACTERS)) } ": " (target.decision.task.word()) ", since " (target.decision.why) "." }
+            @if let TargetSummary::Classes(classes) = &target.summary {
+                (class_table(classes))
             }
-            @if let Some(target) = &inspection.target {
-                p { "Target " b { (shorten(&target.name, SHOWN_CHARACTERS)) } ": " (target.decision.task.word()) ", since " (target.decision.why) "." }
-                @if let TargetSummary::Classes(classes) = &target.summary {
-                    (class_table(classes))
-                }
-            }
-            @if let Some(split) = &inspection.split {
-                p { "Folds: " (split.reason) }
-            }
+        }
+        @if let Some(split) = &inspection.split {
+            p { "Folds: " (sentence(&split.reason)) }
         }
     }
 }
@@ -73,13 +100,10 @@ fn class_table(classes: &[(String, usize)]) -> Markup {
 
 fn findings(inspection: &Inspection) -> Markup {
     html! {
-        section class="kz-findings" {
-            h2 { "What was found" }
-            @if inspection.findings.is_empty() {
-                p { "Nothing that needs attention." }
-            }
-            ul { @for each in &inspection.findings { (finding(each)) } }
+        @if inspection.findings.is_empty() {
+            p { "Nothing that needs attention." }
         }
+        ul { @for each in &inspection.findings { (finding(each)) } }
     }
 }
 
@@ -94,9 +118,9 @@ fn finding(each: &Finding) -> Markup {
         li class={ "kz-finding kz-" (each.severity.word()) } {
             span class="kz-mark" aria-hidden="true" { (mark) }
             div {
-                p class="kz-what" { span class="kz-severity" { (each.severity.word()) } " " (each.what) }
-                @if !each.action.is_empty() { p class="kz-action" { b { "Kaizen: " } (each.action) } }
-                @if !each.advice.is_empty() { p class="kz-advice" { b { "You: " } (each.advice) } }
+                p class="kz-what" { span class="kz-severity" { (each.severity.word()) } " " (sentence(&each.what)) }
+                @if !each.action.is_empty() { p class="kz-action" { b { "Kaizen: " } (sentence(&each.action)) } }
+                @if !each.advice.is_empty() { p class="kz-advice" { b { "You: " } (sentence(&each.advice)) } }
                 @if !each.rows.is_empty() {
                     p class="kz-rows" {
                         "For instance rows "
@@ -112,27 +136,24 @@ fn finding(each: &Finding) -> Markup {
 fn columns(inspection: &Inspection) -> Markup {
     let left = inspection.columns.len().saturating_sub(COLUMNS_SHOWN);
     html! {
-        section class="kz-columns" {
-            h2 { "Columns" }
-            div class="kz-scroll" tabindex="0" role="region" aria-label="Columns" {
-                table {
-                    caption { "Every column with its type, role, gaps and values" }
-                    thead {
-                        tr {
-                            th scope="col" { "column" }
-                            th scope="col" { "type" }
-                            th scope="col" { "role" }
-                            th scope="col" class="kz-number" { "missing" }
-                            th scope="col" class="kz-number" { "distinct" }
-                            th scope="col" { "shape" }
-                            th scope="col" { "values" }
-                        }
+        div class="kz-scroll" tabindex="0" role="region" aria-label="Columns" {
+            table {
+                caption { "Every column with its type, role, gaps and values" }
+                thead {
+                    tr {
+                        th scope="col" { "column" }
+                        th scope="col" { "type" }
+                        th scope="col" { "role" }
+                        th scope="col" class="kz-number" { "missing" }
+                        th scope="col" class="kz-number" { "distinct" }
+                        th scope="col" { "shape" }
+                        th scope="col" { "values" }
                     }
-                    tbody { @for each in inspection.columns.iter().take(COLUMNS_SHOWN) { (column(each, inspection.row_count)) } }
                 }
+                tbody { @for each in inspection.columns.iter().take(COLUMNS_SHOWN) { (column(each, inspection.row_count)) } }
             }
-            @if left > 0 { p { "And " (counted(left, "column")) " more." } }
         }
+        @if left > 0 { p { "And " (counted(left, "column")) " more." } }
     }
 }
 

@@ -30,11 +30,11 @@ mod target;
 mod task;
 mod terminal;
 mod wire;
-mod words;
+pub mod words;
 
 pub use advice::SplitAdvice;
 pub use finding::{Evidence, Finding, FindingKind, Severity};
-pub use html::render_html;
+pub use html::{HtmlParts, render_html, render_html_parts, sentence};
 pub use inspection::{Inspection, inspect};
 pub use options::Options;
 pub use profile::{ColumnProfile, Histogram, Level, NumberSummary, Role, TextSummary};

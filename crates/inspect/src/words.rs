@@ -1,4 +1,4 @@
-//! Numbers and names as a person would write them.
+//! Numbers and names as a person would write them; the same words in the terminal, in pages and in sentences.
 
 /// Longest column name or cell shown whole.
 const SHOWN_CHARACTERS: usize = 48;
@@ -42,12 +42,12 @@ pub(crate) fn name(text: &str) -> String {
 const NAMELESS: &str = "(no name)";
 
 /// A column's name for a table, or what stands for none.
-pub(crate) fn shown_name(text: &str) -> &str {
+pub fn shown_name(text: &str) -> &str {
     if text.trim().is_empty() { NAMELESS } else { text }
 }
 
 /// A name as one word of a command line: quoted where a shell would split or expand it.
-pub(crate) fn argument(text: &str) -> String {
+pub fn argument(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '/');
     let shown = shorten(text, 200);
     if !shown.is_empty() && shown.chars().all(plain) {
@@ -80,7 +80,7 @@ pub(crate) fn names(all: &[&str]) -> String {
 }
 
 /// An integer with a comma between groups of three digits.
-pub(crate) fn count(value: usize) -> String {
+pub fn count(value: usize) -> String {
     let digits = value.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -93,7 +93,7 @@ pub(crate) fn count(value: usize) -> String {
 }
 
 /// `1 row`, `2,000 rows`.
-pub(crate) fn counted(value: usize, noun: &str) -> String {
+pub fn counted(value: usize, noun: &str) -> String {
     let plural = match noun {
         "class" => "classes",
         _ => "",
@@ -106,7 +106,7 @@ pub(crate) fn counted(value: usize, noun: &str) -> String {
 }
 
 /// A share as a percentage with as many digits as it needs.
-pub(crate) fn percent(share: f64) -> String {
+pub fn percent(share: f64) -> String {
     let value = share * 100.0;
     if value == 0.0 || value >= 99.95 && share < 1.0 {
         return if share == 0.0 { "0 %".to_owned() } else { "> 99.9 %".to_owned() };
@@ -123,7 +123,7 @@ pub(crate) fn percent(share: f64) -> String {
 }
 
 /// A number with four significant digits, without needless zeros.
-pub(crate) fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();
     }

@@ -1,0 +1,6 @@
+//! What a reader gets: whole reports, looked through as text.
+
+#[cfg(test)]
+mod page;
+#[cfg(test)]
+mod sample;
