@@ -8,6 +8,8 @@ use crate::metric::TaskKind;
 /// How far a row of probabilities may be from summing to 1: well above what 32-bit models lose in rounding over
 /// thousands of classes, well below what a forgotten normalisation leaves.
 const SUM_TOLERANCE: f64 = 1e-4;
+/// How far one probability may leave [0, 1]: rounding of a weighted mean of thousands of models.
+const ROUNDING: f64 = 1e-12;
 
 /// What really happened, one entry a row.
 #[derive(Clone, Debug)]
@@ -137,7 +139,7 @@ impl<'a> Scores<'a> {
             let sum: f64 = probabilities.iter().sum();
             // A NaN fails both comparisons and so is caught here, too.
             let is_distribution =
-                (sum - 1.0).abs() <= SUM_TOLERANCE && probabilities.iter().all(|p| (0.0..=1.0).contains(p));
+                (sum - 1.0).abs() <= SUM_TOLERANCE && probabilities.iter().all(|p| (-ROUNDING..=1.0 + ROUNDING).contains(p));
             if !is_distribution {
                 check_finite("the prediction", probabilities, classes).map_err(|error| at_row(error, row))?;
                 return Err(MetricError::NotProbabilities { row, sum });
@@ -270,6 +272,7 @@ mod tests {
         assert!(matches!(unnormalised, MetricError::NotProbabilities { row: 1, .. }), "{unnormalised}");
         let negative = Scores::probabilities(&[1.5, -0.5], 2).unwrap_err();
         assert!(matches!(negative, MetricError::NotProbabilities { row: 0, .. }), "{negative}");
+        assert!(Scores::probabilities(&[-1e-17, 1.0_f64.next_up()], 2).is_ok());
         let ragged = Scores::probabilities(&[0.5, 0.5, 1.0], 2).unwrap_err();
         assert_eq!(ragged.to_string(), "the array of predictions has 3 entries, expected 4");
         assert!(matches!(
