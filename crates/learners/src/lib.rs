@@ -5,10 +5,12 @@
 //! functions of configuration, sample and seed, with the same bits on any number of threads.
 
 pub mod baseline;
+pub mod bayes;
 mod features;
 mod levels;
 pub mod linear;
 mod moments;
+pub mod neighbors;
 mod outcome;
 mod parameters;
 mod tasks;
@@ -20,6 +22,8 @@ use kaizen_model::Learner;
 pub const LEARNERS: &[&dyn Learner] = &[
     &baseline::dummy::Dummy,
     &linear::learner::Linear,
+    &bayes::gaussian::GaussianNaiveBayes,
+    &neighbors::nearest::NearestNeighbors,
     &trees::boosted::BoostedTrees,
     &trees::symmetric::SymmetricTrees,
 ];

@@ -25,33 +25,30 @@ pub(crate) fn minimise(f: impl Fn(f64) -> f64, low: f64, high: f64, tolerance: f
         }
         let parabola = parabolic_step(x, w, v, fx, fw, fv);
         let far = step_before.abs();
-        match parabola.filter(|&p| p.abs() < 0.5 * far && x + p > a && x + p < b) {
-            Some(p) => {
-                step_before = step;
-                step = p;
-                if x + p - a < 2.0 * least || b - x - p < 2.0 * least {
-                    step = if x < middle { least } else { -least };
-                }
+        if let Some(p) = parabola.filter(|&p| p.abs() < 0.5 * far && x + p > a && x + p < b) {
+            step_before = step;
+            step = p;
+            if x + p - a < 2.0 * least || b - x - p < 2.0 * least {
+                step = if x < middle { least } else { -least };
             }
-            None => {
-                step_before = if x < middle { b - x } else { a - x };
-                step = GOLDEN * step_before;
-            }
+        } else {
+            step_before = if x < middle { b - x } else { a - x };
+            step = GOLDEN * step_before;
         }
         let u = if step.abs() >= least { x + step } else { x + least.copysign(step) };
         let fu = f(u);
         if fu <= fx {
             if u < x {
-                b = x
+                b = x;
             } else {
-                a = x
+                a = x;
             }
             (v, fv, w, fw, x, fx) = (w, fw, x, fx, u, fu);
         } else {
             if u < x {
-                a = u
+                a = u;
             } else {
-                b = u
+                b = u;
             }
             if fu <= fw || w == x {
                 (v, fv, w, fw) = (w, fw, u, fu);

@@ -68,8 +68,9 @@ pub(crate) struct Design {
 }
 
 impl DenseTerm {
+    /// The standardised value of a cell.
     #[inline]
-    fn value(&self, x: f64) -> f64 {
+    pub(crate) fn value(&self, x: f64) -> f64 {
         if self.missing {
             return (f64::from(u8::from(x.is_nan())) - self.centre) / self.spread;
         }
@@ -123,6 +124,12 @@ impl Encoder {
         encoder.used = (0..seen.len() as u32).filter(|&raw| seen[raw as usize]).collect();
         encoder.places = places(&encoder.used, seen.len());
         encoder
+    }
+
+    /// An encoder of numbers alone.
+    pub(crate) fn of_terms(features: &Features, dense: Vec<DenseTerm>) -> Self {
+        let places = places(&[], raw_count(features));
+        Self { dense, offsets: offsets(features), used: Vec::new(), places }
     }
 
     /// Number of terms.

@@ -97,19 +97,16 @@ pub(crate) fn walk(inputs: Inputs<'_>, choice: &Choice<'_>, signal: &Signal) -> 
     let mut worse = 0;
     for strength in strengths {
         let penalty = Penalty { absolute: strength * mix, square: strength * (1.0 - mix) };
-        let cut_short = match &gram {
-            Some(gram) => {
-                at = gram.minimise(penalty, &at);
-                match signal.flow() {
-                    kaizen_base::Flow::Stop => return Err(FitError::Stopped),
-                    flow => flow == kaizen_base::Flow::Finish,
-                }
+        let cut_short = if let Some(gram) = &gram {
+            at = gram.minimise(penalty, &at);
+            match signal.flow() {
+                kaizen_base::Flow::Stop => return Err(FitError::Stopped),
+                flow => flow == kaizen_base::Flow::Finish,
             }
-            None => {
-                let minimum = problem.minimise(penalty, at, tolerance, signal)?;
-                at = minimum.weights;
-                minimum.cut_short
-            }
+        } else {
+            let minimum = problem.minimise(penalty, at, tolerance, signal)?;
+            at = minimum.weights;
+            minimum.cut_short
         };
         let score = match (choice, &gram) {
             (Choice::Validation { rows, target, weights }, _) => {

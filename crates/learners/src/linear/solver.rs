@@ -222,7 +222,7 @@ fn stepped(
     let mut next: Vec<f64> = at.iter().zip(direction).map(|(at, part)| at + length * part).collect();
     if stop_at_zero {
         for ((next, &at), slope) in next.iter_mut().zip(at).zip(slope).skip(outputs) {
-            let side = if at != 0.0 { at.signum() } else { -slope.signum() };
+            let side = if at == 0.0 { -slope.signum() } else { at.signum() };
             if *next * side < 0.0 {
                 *next = 0.0;
             }

@@ -7,7 +7,7 @@ use kaizen_learners::{LEARNERS, by_name};
 use kaizen_model::{Ctx, Dataset, FitError, Learner, Sample, Task};
 use kaizen_table::{Column, Table, Values};
 
-use crate::data::{bits, check_predictions, damages, dataset, fit, predict, quick, shape, split, tasks};
+use crate::data::{bits, check_predictions, damages, dataset, fit, predict, shape, split, tasks};
 
 fn each(check: impl Fn(&dyn Learner, &Task, &str)) {
     for learner in LEARNERS {
@@ -22,7 +22,7 @@ fn names_are_unique_and_found() {
     for learner in LEARNERS {
         let name = learner.card().name;
         assert!(name.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_'), "{name}");
-        assert_eq!(by_name(name).map(|found| found.card()), Some(learner.card()));
+        assert_eq!(by_name(name).map(kaizen_model::Learner::card), Some(learner.card()));
         assert_eq!(LEARNERS.iter().filter(|other| other.card().name == name).count(), 1, "{name}");
     }
     assert!(by_name("nothing").is_none());
@@ -274,7 +274,7 @@ fn extreme_magnitudes_and_unseen_cells_give_finite_predictions() {
             match &column.values {
                 Values::Number(_) => *column = Arc::new(Column::number(name, vec![-1.7e308; 100])),
                 Values::Category(_) => {
-                    *column = Arc::new(Column::category(name, &["never seen"; 100].map(Some)))
+                    *column = Arc::new(Column::category(name, &["never seen"; 100].map(Some)));
                 }
                 _ => {}
             }

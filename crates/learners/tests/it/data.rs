@@ -10,7 +10,7 @@ use kaizen_space::Config;
 use kaizen_table::{Boolean, Category, Column, Sparse, Table, Time, Values};
 
 /// All tasks that a learner may handle.
-pub fn tasks() -> Vec<Task> {
+pub(crate) fn tasks() -> Vec<Task> {
     vec![
         Task::Binary,
         Task::Multiclass { class_count: 4 },
@@ -20,7 +20,7 @@ pub fn tasks() -> Vec<Task> {
 }
 
 /// A table of every kind of column that the abilities allow, with missing cells and a column that is constant.
-pub fn table(rows: usize, handles: Handles, seed: u64) -> Table {
+pub(crate) fn table(rows: usize, handles: Handles, seed: u64) -> Table {
     let mut rng = Seed(seed).rng();
     let mut gappy = |values: Vec<f64>| -> Vec<f64> {
         values.into_iter().map(|value| if rng.uniform() < 0.1 { f64::NAN } else { value }).collect()
@@ -66,7 +66,7 @@ pub fn table(rows: usize, handles: Handles, seed: u64) -> Table {
 }
 
 /// A target that depends on the columns, with noise.
-pub fn target(table: &Table, task: &Task, seed: u64) -> Vec<f64> {
+pub(crate) fn target(table: &Table, task: &Task, seed: u64) -> Vec<f64> {
     let mut rng = Seed(seed).child("target", 0).rng();
     let numbers = |name: &str| match &table.column(name).unwrap().values {
         Values::Number(number) => number.values.clone(),
@@ -93,14 +93,14 @@ pub fn target(table: &Table, task: &Task, seed: u64) -> Vec<f64> {
 }
 
 /// A data set of `rows` rows for a learner.
-pub fn dataset(rows: usize, learner: &dyn Learner, task: &Task, seed: u64) -> Dataset {
+pub(crate) fn dataset(rows: usize, learner: &dyn Learner, task: &Task, seed: u64) -> Dataset {
     let table = table(rows, learner.handles(), seed);
     let target = target(&table, task, seed);
     Dataset::new(table, task.clone(), Arc::new(target), None)
 }
 
 /// The shape of a data set.
-pub fn shape(data: &Dataset) -> Shape {
+pub(crate) fn shape(data: &Dataset) -> Shape {
     let count =
         |wanted: fn(&Values) -> bool| data.table.columns().iter().filter(|it| wanted(&it.values)).count();
     Shape {
@@ -113,7 +113,7 @@ pub fn shape(data: &Dataset) -> Shape {
 }
 
 /// The starting configuration, with few rounds or trees where there is such a number, so that tests stay quick.
-pub fn quick(learner: &dyn Learner, data: &Dataset) -> Config {
+pub(crate) fn quick(learner: &dyn Learner, data: &Dataset) -> Config {
     let space = learner.space(&shape(data));
     let mut values: Vec<(String, kaizen_space::Value)> =
         space.start().iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
@@ -126,7 +126,7 @@ pub fn quick(learner: &dyn Learner, data: &Dataset) -> Config {
 }
 
 /// Fits on rows with a quick configuration.
-pub fn fit(
+pub(crate) fn fit(
     learner: &dyn Learner,
     data: &Dataset,
     train: &[u32],
@@ -137,12 +137,12 @@ pub fn fit(
 }
 
 /// Every fifth row is for validation.
-pub fn split(rows: usize) -> (Vec<u32>, Vec<u32>) {
+pub(crate) fn split(rows: usize) -> (Vec<u32>, Vec<u32>) {
     (0..rows as u32).partition(|row| row % 5 != 0)
 }
 
 /// What every prediction must be.
-pub fn check_predictions(name: &str, predictions: &Predictions, task: &Task, rows: usize) {
+pub(crate) fn check_predictions(name: &str, predictions: &Predictions, task: &Task, rows: usize) {
     assert_eq!((predictions.outputs, predictions.row_count()), (task.output_count(), rows), "{name}");
     for row in 0..rows {
         let row = predictions.row(row);
@@ -157,13 +157,13 @@ pub fn check_predictions(name: &str, predictions: &Predictions, task: &Task, row
 }
 
 /// Bits of predictions, so that comparing them is comparing everything.
-pub fn bits(predictions: &Predictions) -> Vec<u64> {
+pub(crate) fn bits(predictions: &Predictions) -> Vec<u64> {
     predictions.values.iter().map(|value| value.to_bits()).collect()
 }
 
 /// All states made by damaging one thing in a state: a tensor, a part or a small value dropped, a tensor cut short,
 /// lengthened, filled with extremes or changed in type.
-pub fn damages(state: &State) -> Vec<State> {
+pub(crate) fn damages(state: &State) -> Vec<State> {
     use kaizen_model::Tensor;
     let mut all = Vec::new();
     for name in state.tensors.keys() {
@@ -239,6 +239,6 @@ pub fn damages(state: &State) -> Vec<State> {
 }
 
 /// A model by its trait, for tests that only predict.
-pub fn predict(model: &dyn Model, table: &Table) -> Predictions {
+pub(crate) fn predict(model: &dyn Model, table: &Table) -> Predictions {
     model.predict(table).unwrap()
 }

@@ -368,7 +368,10 @@ impl Rule for Terms {
             match weights.get_mut(term as usize) {
                 Some(place) if weight.is_finite() => *place = weight,
                 _ => {
-                    return Err(LoadError::damaged("terms", "outside the block, or its weight is not finite"));
+                    return Err(LoadError::damaged(
+                        "terms",
+                        "outside the block, or its weight is not finite",
+                    ));
                 }
             }
         }

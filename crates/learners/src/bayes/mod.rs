@@ -1,0 +1,3 @@
+//! Classes by the product of one-column likelihoods.
+
+pub mod gaussian;

@@ -1,0 +1,4 @@
+//! Predictions from the most similar training rows.
+
+pub mod nearest;
+pub(crate) mod search;
