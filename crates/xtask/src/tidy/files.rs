@@ -78,6 +78,7 @@ pub(crate) fn check(file: &File) -> Vec<Violation> {
         if file.is_product() {
             violations.extend(check_sizes(&file.path, &source));
             violations.extend(check_module_doc(file));
+            violations.extend(check_wire(&file.path, &source));
         }
     }
     violations
@@ -131,6 +132,19 @@ fn check_unfinished(path: &str, source: &Source) -> Vec<Violation> {
         }
     }
     violations
+}
+
+/// Formats are structs of their own, in files called `wire.rs`: then no change of an inner type changes a file.
+fn check_wire(path: &str, source: &Source) -> Vec<Violation> {
+    if path.ends_with("/wire.rs") {
+        return Vec::new();
+    }
+    let message = "derives `Serialize`; formats are structs of their own in a file `wire.rs`";
+    let lines = source.code.lines().zip(1..source.tests_line);
+    lines
+        .filter(|(line, _)| line.contains("derive(") && line.contains("Serialize"))
+        .map(|(_, number)| Violation::new(Rule::Wire, path, number, message))
+        .collect()
 }
 
 fn check_sizes(path: &str, source: &Source) -> Vec<Violation> {
@@ -238,6 +252,15 @@ mod tests {
     fn words_split_at_case_and_underscore() {
         assert_eq!(words("TrialManager"), ["trial", "manager"]);
         assert_eq!(words("__io_helper"), ["io", "helper"]);
+    }
+
+    #[test]
+    fn formats_live_in_wire_files() {
+        let text = "//! A.\n#[derive(Clone, Serialize)]\nstruct A;\n";
+        check_rules("crates/a/src/b.rs", text, &[(Rule::Wire, 2)]);
+        check_rules("crates/a/src/wire.rs", text, &[]);
+        let in_tests = format!("//! A.\n#[cfg(test)]\nmod tests {{\n{text}}}\n");
+        check_rules("crates/a/src/b.rs", &in_tests, &[]);
     }
 
     #[test]

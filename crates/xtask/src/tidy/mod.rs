@@ -34,6 +34,8 @@ pub(crate) enum Rule {
     Name,
     /// Every plug-in has its row.
     Plugin,
+    /// Inner types are not formats.
+    Wire,
     /// No stubs, no ignored tests.
     Unfinished,
     /// No paths of somebody's machine.
