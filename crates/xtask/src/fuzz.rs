@@ -3,6 +3,7 @@
 //! cargo-fuzz asks for a nightly compiler; `RUSTC_BOOTSTRAP=1` makes the stable one take its flags. The standard
 //! library is not rebuilt (that needs its sources); the address sanitizer still sees our code and libFuzzer's.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -98,30 +99,29 @@ fn run_target(root: &Path, target: &str, seconds: u32) -> Result<u64> {
         "-max_len=65536".to_owned(),
         "-print_final_stats=1".to_owned(),
     ]);
-    let output = command
+    let mut child = command
         .env("RUSTC_BOOTSTRAP", "1")
         .current_dir(root)
         .stderr(Stdio::piped())
         .spawn()
-        .context("cargo fuzz cannot be started")?
-        .wait_with_output()?;
-    let log = String::from_utf8_lossy(&output.stderr);
-    if !output.status.success() {
-        eprintln!("{}", last_lines(&log, 60));
+        .context("cargo fuzz cannot be started")?;
+    let log = child.stderr.take().context("cargo fuzz has no standard error")?;
+    let mut count = None;
+    for line in BufReader::new(log).split(b'\n') {
+        let line = line.context("the output of cargo fuzz cannot be read")?;
+        let line = String::from_utf8_lossy(&line);
+        eprintln!("{line}");
+        count = count.or_else(|| executions(&line));
+    }
+    if !child.wait()?.success() {
         bail!("{target} failed; the input is under fuzz/artifacts/{target}");
     }
-    executions(&log).with_context(|| format!("{target} did not print its statistics"))
+    count.with_context(|| format!("{target} did not print its statistics"))
 }
 
-/// libFuzzer's count of inputs.
-fn executions(log: &str) -> Option<u64> {
-    let line = log.lines().find_map(|line| line.strip_prefix("stat::number_of_executed_units:"))?;
-    line.trim().parse().ok()
-}
-
-fn last_lines(text: &str, count: usize) -> String {
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(count)..].join("\n")
+/// libFuzzer's count of inputs, if this line tells it.
+fn executions(line: &str) -> Option<u64> {
+    line.strip_prefix("stat::number_of_executed_units:")?.trim().parse().ok()
 }
 
 #[cfg(test)]
@@ -146,9 +146,7 @@ mod tests {
 
     #[test]
     fn the_count_is_read_from_the_statistics() {
-        let log = "#2\tINITED\nstat::number_of_executed_units: 1234\nstat::average_exec_per_sec:  5\n";
-        assert_eq!(executions(log), Some(1234));
-        assert_eq!(executions("Done"), None);
-        assert_eq!(last_lines("a\nb\nc", 2), "b\nc");
+        assert_eq!(executions("stat::number_of_executed_units: 1234"), Some(1234));
+        assert_eq!(executions("stat::average_exec_per_sec:      5"), None);
     }
 }
