@@ -87,7 +87,32 @@ fn without_crumbs(weights: &[f64]) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
+    use kaizen_base::Seed;
+    use kaizen_metrics::{Truth, by_name};
+
     use super::*;
+    use crate::kernel::kernel;
+    use crate::pool::{Candidate, Outputs, Pool};
+
+    /// Independent errors are best weighted by the inverse of their variance: 1 and 1/4 give 0.8 and 0.2; a candidate
+    /// that repeats the first and errs more besides gets nothing.
+    #[test]
+    fn errors_are_weighted_by_precision() {
+        let mut rng = Seed(1).rng();
+        let rows = 20_000;
+        let numbers: Vec<f64> = (0..rows).map(|_| rng.normal()).collect();
+        let sharp: Vec<f64> = numbers.iter().map(|y| y + rng.normal()).collect();
+        let blunt: Vec<f64> = numbers.iter().map(|y| y + 2.0 * rng.normal()).collect();
+        let worse: Vec<f64> = sharp.iter().map(|p| p + rng.normal()).collect();
+        let candidates = [&sharp, &blunt, &worse].map(|predictions| Candidate { predictions, cost: 0.0 });
+        let truth = Truth::values(&numbers).unwrap();
+        let metric = by_name("rmse").unwrap();
+        let pool = Pool::new(&truth, Outputs::Values, candidates.to_vec(), None, metric).unwrap();
+        let all: Vec<u32> = (0..rows as u32).collect();
+        let weights = stack(kernel(&pool, &all).as_ref(), 3, &[0, 1, 2], &Signal::new()).unwrap();
+        // Standard error of the share is about 0.4 / sqrt(20000) = 0.003.
+        assert!((weights[0] - 0.8).abs() < 0.015 && weights[2] < 0.01, "{weights:?}");
+    }
 
     #[test]
     fn projection_lands_on_the_simplex_and_keeps_what_is_there() {
