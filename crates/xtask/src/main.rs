@@ -4,6 +4,7 @@
 
 mod bench;
 mod ci;
+mod docs;
 mod fuzz;
 mod tidy;
 
@@ -16,6 +17,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
 
   ci                              format, tidy, lints, docs and all tests: what CI runs, and nothing else
   tidy                            the house rules alone
+  docs [--check]                  write the page of plug-ins, or find that it is stale
   fuzz [--seconds N] [TARGET]     feed the readers of foreign bytes with hostile ones (60 s each)
   bench [NAME [ARGS…]]            list or run the side-by-side benchmarks of benches/";
 
@@ -35,6 +37,7 @@ fn run() -> Result<()> {
     match arguments.split_first() {
         Some((command, [])) if command == "ci" => ci::run(&root),
         Some((command, [])) if command == "tidy" => tidy::run(&root),
+        Some((command, rest)) if command == "docs" => docs::run(&root, rest),
         Some((command, rest)) if command == "fuzz" => fuzz::run(&root, rest),
         Some((command, rest)) if command == "bench" => bench::run(&root, rest),
         _ => bail!("{USAGE}"),
