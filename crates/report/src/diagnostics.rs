@@ -104,6 +104,8 @@ fn calibration(all: &[Calibration]) -> Markup {
     let mut plot = Plot::new(SQUARE.0, SQUARE.1, [0.0, 1.0], [0.0, 1.0]);
     plot.axes("predicted probability", "observed share");
     plot.reference(&[[0.0, 0.0], [1.0, 1.0]]);
+    // Large dots of many classes would hide one another.
+    let widest = if all.len() > 2 { 1.0 } else { 4.0 };
     for (series, each) in all.iter().take(SERIES_MAX).enumerate() {
         let points: Vec<[f64; 2]> = each.bins.iter().map(|bin| [bin.predicted, bin.observed]).collect();
         plot.line(&points, series);
@@ -122,7 +124,7 @@ fn calibration(all: &[Calibration]) -> Markup {
             })
             .collect();
         let dots = each.bins.iter().zip(&hovers).map(|(bin, hover)| {
-            ([bin.predicted, bin.observed], 2.0 + 4.0 * (bin.count as f64 / most).sqrt(), hover.as_str())
+            ([bin.predicted, bin.observed], 2.0 + widest * (bin.count as f64 / most).sqrt(), hover.as_str())
         });
         plot.dots(dots, &format!("dot s{}", series % SERIES_MAX));
     }
@@ -238,9 +240,14 @@ pub(crate) fn numbers(data: &NumberDiagnostics) -> Markup {
             p class="faint" { (words::count(points.len())) " of " (words::counted(data.points.len(), "row")) " are drawn as dots; the histogram counts all." }
         }
         @if let Some((found, promised)) = data.coverage {
-            p { "Intervals promised to hold " (words::percent(promised)) " of the actual values hold " b { (words::percent(found)) } "." }
+            p { "Intervals promised to hold " (share(promised)) " of the actual values hold " b { (share(found)) } "." }
         }
     }
+}
+
+/// A share with the one decimal that a promise of 90 % is judged by.
+fn share(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
 }
 
 fn predicted_against_actual(points: &[[f64; 2]]) -> Markup {

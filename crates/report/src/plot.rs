@@ -69,28 +69,35 @@ impl Scale {
     }
 }
 
-/// A tick as text, with the digits that its step calls for.
+/// A tick as text: the digits that its step calls for, thousands and more as `250k`, `1.5M`, so that labels fit beside
+/// an axis.
 pub(crate) fn tick_text(value: f64, ticks: &[f64]) -> String {
+    const UNITS: [(f64, &str); 4] = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
     let step = ticks.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(f64::INFINITY, f64::min);
     let largest = ticks.iter().map(|tick| tick.abs()).fold(0.0, f64::max);
-    if largest >= 1e7 || step.is_finite() && step < 1e-4 || !step.is_finite() {
+    if largest >= 1e15 || !step.is_finite() || step < 1e-5 {
         return words::number(value);
     }
-    if step >= 1.0 {
-        let whole = words::count(value.abs().round() as usize);
-        return if value < 0.0 { format!("−{whole}") } else { whole };
-    }
+    let (unit, mark) = match UNITS.into_iter().find(|(unit, _)| largest >= *unit) {
+        // 5,000 is as short as 5.0k and reads better.
+        Some((unit, mark)) if largest >= 10_000.0 => (unit, mark),
+        _ => (1.0, ""),
+    };
     let whole_at = |decimals: i32| {
-        let scaled = step * kaizen_base::math::pow(10.0, f64::from(decimals));
+        let scaled = step / unit * kaizen_base::math::pow(10.0, f64::from(decimals));
         (scaled - scaled.round()).abs() < 1e-6
     };
     let decimals = (0..6).find(|&decimals| whole_at(decimals)).unwrap_or(6);
-    let text = format!("{:.*}", decimals as usize, value.abs());
-    if value < 0.0 && text.bytes().any(|digit| (b'1'..=b'9').contains(&digit)) {
-        format!("−{text}")
+    let text = if unit == 1.0 && decimals == 0 {
+        words::count(value.abs().round() as usize)
     } else {
-        text
+        format!("{:.*}", decimals as usize, value.abs() / unit)
+    };
+    // Rounding may leave a negative nothing.
+    if !text.bytes().any(|digit| (b'1'..=b'9').contains(&digit)) {
+        return text;
     }
+    format!("{}{text}{mark}", if value < 0.0 { "−" } else { "" })
 }
 
 /// A plot with its frame.
@@ -107,7 +114,7 @@ pub(crate) struct Plot {
 }
 
 /// Room for axes: left, right, top, bottom.
-const MARGINS: [f64; 4] = [58.0, 14.0, 12.0, 44.0];
+const MARGINS: [f64; 4] = [68.0, 14.0, 12.0, 44.0];
 
 impl Plot {
     /// An empty plot over the given ranges.
@@ -178,7 +185,7 @@ impl Plot {
         let middle = f64::midpoint(top, bottom);
         let _ = write!(
             out,
-            r#"<text class="title" x="13" y="{middle:.1}" text-anchor="middle" transform="rotate(-90 13 {middle:.1})">{}</text>"#,
+            r#"<text class="title" x="14" y="{middle:.1}" text-anchor="middle" transform="rotate(-90 14 {middle:.1})">{}</text>"#,
             escape(y_title)
         );
         self.body.insert_str(0, &out);
@@ -295,7 +302,9 @@ mod tests {
         let scale = Scale::new(-12_345.0, 99_000.0, 0.0, 100.0);
         let ticks = scale.ticks(5);
         let texts: Vec<String> = ticks.iter().map(|&tick| tick_text(tick, &ticks)).collect();
-        assert_eq!(texts, ["0", "25,000", "50,000", "75,000"]);
+        assert_eq!(texts, ["0", "25k", "50k", "75k"]);
+        assert_eq!(tick_text(-1_500_000.0, &[-1_500_000.0, -1_000_000.0]), "−1.5M");
+        assert_eq!(tick_text(5_000.0, &[0.0, 5_000.0]), "5,000");
         assert_eq!(scale.at(99_000.0), 100.0);
     }
 

@@ -167,7 +167,7 @@ fn search_plot(points: &[(f64, SearchPoint)], x_title: &str, headline: &Headline
     // The worst tenth would squeeze the part that matters; it is drawn at the edge.
     let shown = if headline.higher_is_better { &scores[last / 10..] } else { &scores[..=last - last / 10] };
     let end = points.last().map_or(1.0, |(x, _)| *x);
-    let mut plot = Plot::over(560.0, 330.0, [0.0, end].into_iter(), shown.iter().copied());
+    let mut plot = Plot::over(460.0, 310.0, [0.0, end].into_iter(), shown.iter().copied());
     plot.axes(x_title, &shorten(&headline.metric, 40));
     let stride = points.len().div_ceil(TRIALS_DRAWN).max(1);
     let dots: Vec<([f64; 2], String)> = points
@@ -208,7 +208,7 @@ pub(crate) fn importance(rows: &[Importance], headline: &Headline) -> Markup {
         }
         div class="scroll" tabindex="0" role="region" aria-label="Permutation importance" {
             table class="sortable bars" {
-                caption { "Permutation importance, with the standard deviation over repetitions" }
+                caption { "Permutation importance ± standard deviation" }
                 thead { tr { th scope="col" { "column" } th scope="col" { "loss of score" } th scope="col" class="number" { "mean" } th scope="col" class="number" { "±" } } }
                 tbody {
                     @for row in shown {
@@ -284,7 +284,7 @@ pub(crate) fn timeline(spans: &[Span]) -> Markup {
     html! {
         div class="scroll" tabindex="0" role="region" aria-label="Timeline" {
             table class="bars" {
-                caption { "From the start of the process to the artifact on disk: " (seconds_text(end)) }
+                caption { "From start to artifact: " (seconds_text(end)) }
                 thead { tr { th scope="col" { "step" } th scope="col" { "when" } th scope="col" class="number" { "took" } } }
                 tbody {
                     @for span in spans {
