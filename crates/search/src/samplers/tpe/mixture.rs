@@ -20,8 +20,14 @@ const MAX_BANDWIDTH_DIVISOR: usize = 100;
 /// Grids with more cells are treated as lines: at the smallest bandwidth a cell is then narrower than 2/5 of it.
 const MAX_GRID_CELLS: u64 = 256;
 
-/// Kernels below the largest one by this much (natural logarithm) are left out: e^-37 is below a rounding error.
-const NEGLIGIBLE: f64 = 37.0;
+/// Cells that hold less than e to the minus this of a kernel count as empty: beside the prior that is nothing.
+const NEGLIGIBLE: f64 = 80.0;
+
+/// Exponents are clamped here, short of overflow at 709; a kernel that exceeds the prior by more takes all anyway.
+const MAX_EXPONENT: f64 = 700.0;
+
+/// Kernels summed before it is asked whether more are needed; fits the first-level cache beside the columns.
+const BLOCK: usize = 128;
 
 /// Draws from a truncated kernel before the value is clamped. The prior keeps 38 % of its draws, so a limit of 100 is
 /// reached with a probability of 1e-21.
@@ -127,19 +133,16 @@ pub(super) struct Mixture {
     lines: Vec<usize>,
     grids: Vec<usize>,
     options: Vec<usize>,
-    /// [row, axis]: bandwidth and the logarithm of the kernel's scale there; NaN before the first fit.
-    bandwidths: Vec<f64>,
-    log_scales: Vec<f64>,
+    /// [line]: the kernels' normals on that line.
+    normals: Vec<Normals>,
     /// [row]: sum of the logarithms of the scales over lines; minus infinity for rows that are not members.
     heights: Vec<f64>,
-    /// [row, line]: centre and 1 / (bandwidth sqrt 2).
-    normals: Vec<[f64; 2]>,
-    /// [row, grid]: which of the different kernels of the grid, an index into `grid_kernels`.
-    slots: Vec<u32>,
+    /// [grid][row]: which of the different kernels of the grid, an index into `grid_kernels`.
+    slots: Vec<Vec<u32>>,
     /// [grid][slot]: centre and bandwidth.
     grid_kernels: Vec<Vec<(f64, f64)>>,
-    /// [row, option axis].
-    choices: Vec<u32>,
+    /// [option axis][row].
+    choices: Vec<Vec<u32>>,
     /// [option axis]: logarithms of a kernel's mass at its own option and at each other one.
     option_logs: Vec<(f64, f64)>,
     /// [row], not normalised; 0 for rows that are not members. The prior's weight is 1.
@@ -151,25 +154,38 @@ pub(super) struct Mixture {
     prior_scale: f64,
 }
 
+/// Normals of all rows on one line; figures of rows that are not members may be out of date.
+#[derive(Clone, Debug, Default)]
+struct Normals {
+    /// [row]: NaN before the first fit.
+    bandwidths: Vec<f64>,
+    /// [row]: the logarithm of what stands before the exponential.
+    log_scales: Vec<f64>,
+    /// [row].
+    centres: Vec<f64>,
+    /// [row]: 1 / (bandwidth sqrt 2).
+    inverses: Vec<f64>,
+}
+
 impl Mixture {
     pub(super) fn new(axes: &[Axis]) -> Self {
         let select = |wanted: fn(&Axis) -> bool| -> Vec<usize> {
             axes.iter().enumerate().filter(|(_, axis)| wanted(axis)).map(|(index, _)| index).collect()
         };
+        let lines = select(|axis| matches!(axis, Axis::Line));
         let grids = select(|axis| matches!(axis, Axis::Grid(_)));
+        let options = select(|axis| matches!(axis, Axis::Options(_)));
         Self {
             axes: axes.to_vec(),
-            lines: select(|axis| matches!(axis, Axis::Line)),
-            options: select(|axis| matches!(axis, Axis::Options(_))),
+            normals: vec![Normals::default(); lines.len()],
+            lines,
+            choices: vec![Vec::new(); options.len()],
+            options,
             option_logs: Vec::new(),
             grid_kernels: vec![Vec::new(); grids.len()],
+            slots: vec![Vec::new(); grids.len()],
             grids,
-            bandwidths: Vec::new(),
-            log_scales: Vec::new(),
             heights: Vec::new(),
-            normals: Vec::new(),
-            slots: Vec::new(),
-            choices: Vec::new(),
             weights: Vec::new(),
             weight_sum: 1.0,
             member_count: 0,
@@ -188,11 +204,10 @@ impl Mixture {
         for grid in 0..self.grids.len() {
             self.fit_grid(grid, columns);
         }
-        let line_count = self.lines.len();
         for row in 0..columns.row_count {
             // Summed afresh, not brought forward: the bits must not depend on the way that led here.
             self.heights[row] = if self.weights[row] > 0.0 {
-                self.log_scales[row * line_count..(row + 1) * line_count].iter().sum()
+                self.normals.iter().map(|normals| normals.log_scales[row]).sum()
             } else {
                 f64::NEG_INFINITY
             };
@@ -212,72 +227,100 @@ impl Mixture {
     /// The logarithm of the density at each point, up to a constant that all mixtures over the same axes share.
     pub(super) fn log_densities(&self, points: &[Vec<f64>]) -> Vec<f64> {
         let tables = self.grid_tables(points);
-        let mut scratch: Vec<(f64, f64)> = Vec::new();
-        let densities = points.iter().enumerate().map(|(index, point)| {
-            let on_lines: Vec<f64> = self.lines.iter().map(|axis| point[*axis]).collect();
-            let on_options: Vec<u32> = self.options.iter().map(|axis| point[*axis] as u32).collect();
-            let tables: Vec<&[f64]> = tables.iter().map(|table| table[index].as_slice()).collect();
-            let prior = self.log_prior(point);
-            let mut largest = prior;
-            scratch.clear();
-            for row in 0..self.heights.len() {
-                let kernel = self.log_kernel(row, &on_lines, &on_options, &tables, largest - NEGLIGIBLE);
-                if kernel > largest - NEGLIGIBLE {
-                    largest = largest.max(kernel);
-                    scratch.push((kernel, self.weights[row]));
-                }
-            }
-            let sum: f64 = scratch.iter().map(|(kernel, weight)| weight * math::exp(kernel - largest)).sum();
-            largest + math::ln((sum + math::exp(prior - largest)) / self.weight_sum)
-        });
-        densities.collect()
+        let all = 0..points.len();
+        all.map(|index| self.log_density_up_to(&points[index], index, &tables, f64::INFINITY)).collect()
     }
 
-    /// The logarithm of a row's kernel, or anything below `floor` once it is certain to end below it.
-    #[inline]
-    fn log_kernel(
-        &self,
-        row: usize,
-        on_lines: &[f64],
-        on_options: &[u32],
-        tables: &[&[f64]],
-        floor: f64,
-    ) -> f64 {
-        let mut kernel = self.heights[row];
-        if kernel < floor {
-            // Among them are all rows that are not members, whose other figures may be out of date.
-            return kernel;
-        }
-        let count = on_lines.len();
-        for ([centre, inverse], place) in self.normals[row * count..(row + 1) * count].iter().zip(on_lines) {
-            let distance = (place - centre) * inverse;
-            kernel -= distance * distance;
-            if kernel < floor {
-                return kernel;
+    /// The index of the point at which `gains[index]` less the logarithm of the density is largest, the first of
+    /// equals.
+    ///
+    /// A density only grows while its kernels are summed, so a point is given up as soon as it cannot win any more.
+    pub(super) fn best_gain(&self, points: &[Vec<f64>], gains: &[f64]) -> usize {
+        let tables = self.grid_tables(points);
+        let mut best = (f64::NEG_INFINITY, 0);
+        for (index, point) in points.iter().enumerate() {
+            let limit = gains[index] - best.0;
+            let gain = gains[index] - self.log_density_up_to(point, index, &tables, limit);
+            if gain > best.0 {
+                best = (gain, index);
             }
         }
-        for (slot, table) in self.slots[row * tables.len()..].iter().zip(tables) {
-            kernel += table[*slot as usize];
+        best.1
+    }
+
+    /// The logarithm of the density at a point, or some number not below `limit` once it is certain to reach it.
+    fn log_density_up_to(&self, point: &[f64], index: usize, tables: &[Vec<Vec<f64>>], limit: f64) -> f64 {
+        let prior = self.log_prior(point);
+        let logarithm = |sum: f64| prior + math::ln(sum / self.weight_sum);
+        // Sums are taken relative to the prior's kernel, so they are at least its own weight, 1.
+        let largest_sum = math::exp((limit - prior).min(MAX_EXPONENT)) * self.weight_sum;
+        let mut sum = 1.0;
+        let mut exponents = [0.0; BLOCK];
+        // Newest first: they crowd where the draws are, so a hopeless point is given up soon.
+        for start in (0..self.heights.len()).step_by(BLOCK).rev() {
+            let rows = start..(start + BLOCK).min(self.heights.len());
+            let exponents = &mut exponents[..rows.len()];
+            self.exponents(rows.clone(), point, index, tables, prior, exponents);
+            sum += weighted_exponentials(exponents, &self.weights[rows]);
+            if sum > largest_sum {
+                break;
+            }
         }
-        let count = on_options.len();
-        let pairs = self.choices[row * count..].iter().zip(on_options);
-        for ((choice, chosen), (hit, miss)) in pairs.zip(&self.option_logs) {
-            kernel += if choice == chosen { hit } else { miss };
+        logarithm(sum)
+    }
+
+    /// The logarithms of the kernels of some rows at a point, less `reference`.
+    fn exponents(
+        &self,
+        rows: std::ops::Range<usize>,
+        point: &[f64],
+        index: usize,
+        tables: &[Vec<Vec<f64>>],
+        reference: f64,
+        exponents: &mut [f64],
+    ) {
+        for (exponent, height) in exponents.iter_mut().zip(&self.heights[rows.clone()]) {
+            *exponent = height - reference;
         }
-        kernel
+        for (axis, normals) in self.lines.iter().zip(&self.normals) {
+            let place = point[*axis];
+            let kernels = normals.centres[rows.clone()].iter().zip(&normals.inverses[rows.clone()]);
+            for (exponent, (centre, inverse)) in exponents.iter_mut().zip(kernels) {
+                let distance = (place - centre) * inverse;
+                *exponent -= distance * distance;
+            }
+        }
+        for (slots, table) in self.slots.iter().zip(tables) {
+            for (exponent, slot) in exponents.iter_mut().zip(&slots[rows.clone()]) {
+                *exponent += table[index][*slot as usize];
+            }
+        }
+        for ((axis, choices), (hit, miss)) in self.options.iter().zip(&self.choices).zip(&self.option_logs) {
+            let chosen = point[*axis] as u32;
+            for (exponent, choice) in exponents.iter_mut().zip(&choices[rows.clone()]) {
+                *exponent += if *choice == chosen { hit } else { miss };
+            }
+        }
     }
 
     /// Makes room for rows that have come since the last fit.
     fn grow(&mut self, columns: &Columns) {
-        let (rows, lines) = (columns.row_count, self.lines.len());
-        for row in self.heights.len()..rows {
-            let choices = self.options.iter().map(|axis| columns.places[*axis][row] as u32);
-            self.choices.extend(choices);
+        let rows = columns.row_count;
+        for (axis, choices) in self.options.iter().zip(&mut self.choices) {
+            let known = choices.len();
+            choices.extend(columns.places[*axis][known..rows].iter().map(|place| *place as u32));
         }
-        self.bandwidths.resize(rows * lines, f64::NAN);
-        self.log_scales.resize(rows * lines, f64::NAN);
-        self.normals.resize(rows * lines, [f64::NAN; 2]);
-        self.slots.resize(rows * self.grids.len(), 0);
+        for normals in &mut self.normals {
+            normals.bandwidths.resize(rows, f64::NAN);
+            // Finite from the start: figures of rows that are not members are computed with and weigh nothing.
+            normals.log_scales.resize(rows, 0.0);
+            normals.centres.resize(rows, 0.0);
+            normals.inverses.resize(rows, 0.0);
+        }
+        for (slots, kernels) in self.slots.iter_mut().zip(&mut self.grid_kernels) {
+            slots.resize(rows, 0);
+            kernels.clear();
+        }
         self.heights.resize(rows, f64::NEG_INFINITY);
     }
 
@@ -314,26 +357,31 @@ impl Mixture {
     }
 
     fn fit_line(&mut self, line: usize, columns: &Columns) {
-        let lines = self.lines.len();
-        for (row, centre, bandwidth) in self.bandwidths_on(self.lines[line], columns) {
-            let place = row * lines + line;
-            if self.bandwidths[place].to_bits() == bandwidth.to_bits() {
+        let fitted = self.bandwidths_on(self.lines[line], columns);
+        let normals = &mut self.normals[line];
+        for (row, centre, bandwidth) in fitted {
+            if normals.bandwidths[row].to_bits() == bandwidth.to_bits() {
                 continue;
             }
-            self.bandwidths[place] = bandwidth;
-            self.log_scales[place] = log_scale(centre, bandwidth);
-            self.normals[place] = [centre, 1.0 / (bandwidth * SQRT_2)];
+            normals.bandwidths[row] = bandwidth;
+            normals.log_scales[row] = log_scale(centre, bandwidth);
+            normals.centres[row] = centre;
+            normals.inverses[row] = 1.0 / (bandwidth * SQRT_2);
         }
     }
 
     fn fit_grid(&mut self, grid: usize, columns: &Columns) {
-        let grids = self.grids.len();
+        // Rows that are not members share the first slot with a member, and weigh nothing.
         let mut kernels: Vec<(f64, f64)> = Vec::new();
+        self.slots[grid].fill(0);
         for (row, centre, bandwidth) in self.bandwidths_on(self.grids[grid], columns) {
             if kernels.last() != Some(&(centre, bandwidth)) {
                 kernels.push((centre, bandwidth));
             }
-            self.slots[row * grids + grid] = (kernels.len() - 1) as u32;
+            self.slots[grid][row] = (kernels.len() - 1) as u32;
+        }
+        if kernels.is_empty() {
+            kernels.push((PRIOR_CENTRE, PRIOR_BANDWIDTH));
         }
         self.grid_kernels[grid] = kernels;
     }
@@ -363,22 +411,21 @@ impl Mixture {
         let index_in = |axes: &[usize]| axes.iter().position(|other| *other == axis).unwrap_or(0);
         match self.axes[axis] {
             Axis::Line => {
-                let (lines, line) = (self.lines.len(), index_in(&self.lines));
-                let kernel = row.map(|row| row * lines + line);
-                let centre = kernel.map_or(PRIOR_CENTRE, |place| self.normals[place][0]);
-                draw_truncated(centre, kernel.map_or(PRIOR_BANDWIDTH, |place| self.bandwidths[place]), rng)
+                let normals = &self.normals[index_in(&self.lines)];
+                let kernel = row.map(|row| (normals.centres[row], normals.bandwidths[row]));
+                let (centre, bandwidth) = kernel.unwrap_or((PRIOR_CENTRE, PRIOR_BANDWIDTH));
+                draw_truncated(centre, bandwidth, rng)
             }
             Axis::Grid(cells) => {
-                let (grids, grid) = (self.grids.len(), index_in(&self.grids));
-                let kernel = row.map(|row| self.grid_kernels[grid][self.slots[row * grids + grid] as usize]);
+                let grid = index_in(&self.grids);
+                let kernel = row.map(|row| self.grid_kernels[grid][self.slots[grid][row] as usize]);
                 let (centre, bandwidth) = kernel.unwrap_or((PRIOR_CENTRE, PRIOR_BANDWIDTH));
                 let cells = f64::from(cells);
                 let cell = (draw_truncated(centre, bandwidth, rng) * cells).floor().min(cells - 1.0);
                 (cell + 0.5) / cells
             }
             Axis::Options(count) => {
-                let option = index_in(&self.options);
-                let own = row.map(|row| self.choices[row * self.options.len() + option]);
+                let own = row.map(|row| self.choices[index_in(&self.options)][row]);
                 // A kernel's mass is one part on its own option and 1 / kernels spread over every option.
                 let kernels = (self.member_count + 1) as f64;
                 let own_share = kernels / (kernels + f64::from(count));
@@ -426,6 +473,54 @@ impl Mixture {
         });
         parts.sum()
     }
+}
+
+/// The sum of `weights * e^exponents`, in a fixed order.
+fn weighted_exponentials(exponents: &[f64], weights: &[f64]) -> f64 {
+    let mut sums = [0.0; 4];
+    let (mut exponents, mut weights) = (exponents.chunks_exact(4), weights.chunks_exact(4));
+    for (four, with) in exponents.by_ref().zip(weights.by_ref()) {
+        for lane in 0..4 {
+            sums[lane] += with[lane] * exponential(four[lane]);
+        }
+    }
+    let rest = exponents.remainder().iter().zip(weights.remainder());
+    let rest: f64 = rest.map(|(exponent, weight)| weight * exponential(*exponent)).sum();
+    (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest
+}
+
+/// e to the power `x`, clamped to [-700, 700], with a relative error below 1e-12.
+///
+/// Written so that the compiler can compute several at once: `x = k ln 2 + r`, Taylor's polynomial of degree 10 in
+/// `r` (its remainder is at most 0.347^11 / 11! = 2.2e-13), and 2^k put together from bits. Only IEEE operations, so
+/// every platform gives the same bits.
+#[inline(always)]
+fn exponential(x: f64) -> f64 {
+    /// Adding 1.5 * 2^52 rounds to an integer, which is then found in the low bits.
+    const ROUND: f64 = 6_755_399_441_055_744.0;
+    /// ln 2 in two parts; the first has so few bits that its products with `k` are exact.
+    const LN2_HIGH: f64 = 6.931_471_803_691_238e-1;
+    const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
+    let x = x.clamp(-MAX_EXPONENT, MAX_EXPONENT);
+    let shifted = x * std::f64::consts::LOG2_E + ROUND;
+    let k = shifted - ROUND;
+    let r = (x - k * LN2_HIGH) - k * LN2_LOW;
+    let mut sum = 1.0 / 3_628_800.0;
+    for inverse in [
+        1.0 / 362_880.0,
+        1.0 / 40_320.0,
+        1.0 / 5_040.0,
+        1.0 / 720.0,
+        1.0 / 120.0,
+        1.0 / 24.0,
+        1.0 / 6.0,
+        0.5,
+        1.0,
+        1.0,
+    ] {
+        sum = sum * r + inverse;
+    }
+    f64::from_bits(sum.to_bits().wrapping_add(shifted.to_bits() << 52))
 }
 
 /// The normal's mass inside [0, 1]; at least 0.34 for centres inside it.
@@ -478,6 +573,16 @@ mod tests {
         let mut mixture = Mixture::new(columns.axes());
         mixture.refit(columns, |_| true);
         mixture
+    }
+
+    #[test]
+    fn exponentials_are_precise_over_the_whole_range() {
+        for step in -7000..=7000 {
+            let x = f64::from(step) / 10.0;
+            assert!((exponential(x) / math::exp(x) - 1.0).abs() < 1e-12, "{x}");
+        }
+        assert_eq!(exponential(0.0), 1.0);
+        assert!(exponential(f64::NEG_INFINITY) < 1e-300);
     }
 
     #[test]

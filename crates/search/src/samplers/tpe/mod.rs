@@ -147,14 +147,8 @@ fn suggest_group(
     let candidates: Vec<Vec<f64>> =
         (0..candidate_count.max(1)).map(|_| good.draw(&good_columns, rng)).collect();
     let likelier = good.log_densities(&candidates);
-    let unlikelier = group.bad.log_densities(&candidates);
-    let mut best = (f64::NEG_INFINITY, 0);
-    for (index, (l, g)) in likelier.iter().zip(&unlikelier).enumerate() {
-        if l - g > best.0 {
-            best = (l - g, index);
-        }
-    }
-    for ((param, axis), place) in group.params.iter().zip(group.columns.axes()).zip(&candidates[best.1]) {
+    let best = &candidates[group.bad.best_gain(&candidates, &likelier)];
+    for ((param, axis), place) in group.params.iter().zip(group.columns.axes()).zip(best) {
         point[*param] = Some(axis.to_unit(*place));
     }
 }
