@@ -184,7 +184,8 @@ fn evaluate(
         study.history().trial(task.trial).is_none_or(|trial| trial.state.is_final())
     };
     if is_final {
-        problem.forget(task.trial);
+        // What became of the trial is recorded by now; a panic while its state is dropped changes nothing about it.
+        let _ = catch_unwind(AssertUnwindSafe(|| problem.forget(task.trial)));
     }
     Ok(())
 }

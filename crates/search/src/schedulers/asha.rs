@@ -60,9 +60,11 @@ pub struct Asha {
 #[derive(Debug)]
 struct Rung {
     fidelity: Fidelity,
-    /// Trials measured at this rung's fidelity or above, best first by (violation, loss, number); for one goal.
-    members: BTreeSet<Standing>,
-    /// Those of `members` that never were asked to go beyond this rung.
+    /// Trials measured at this rung's fidelity or above: the best share, rounded down, and all others. A standing never
+    /// changes, since it is that of the first measurement at the rung.
+    top: BTreeSet<Standing>,
+    rest: BTreeSet<Standing>,
+    /// Those of both that are paused and never were asked to go beyond this rung.
     promotable: BTreeSet<Standing>,
 }
 
@@ -125,38 +127,9 @@ impl Asha {
                 } else {
                     rung.promotable.remove(&standing);
                 }
-                rung.members.insert(standing);
+                rung.insert(standing, self.reduction);
             }
         }
-    }
-
-    /// The best trial among the top share of a rung that never went beyond it.
-    fn promotion(&self, history: &History, rung: &Rung) -> Option<TrialId> {
-        let top = rung.members.len() / self.reduction;
-        if top == 0 || rung.promotable.is_empty() {
-            return None;
-        }
-        if history.objectives().iter().filter(|objective| objective.is_goal).count() <= 1 {
-            let candidate = rung.promotable.first()?;
-            return rung
-                .members
-                .iter()
-                .take(top)
-                .find(|member| *member == candidate)
-                .map(|found| found.trial);
-        }
-        let members: Vec<&Standing> = rung.members.iter().collect();
-        let fronts = pareto::fronts(&members.iter().map(|member| member.losses.clone()).collect::<Vec<_>>());
-        let mut ranked: Vec<(&Standing, usize)> = members.into_iter().zip(fronts).collect();
-        ranked.sort_by(|(one, f), (two, g)| {
-            one.violation.total_cmp(&two.violation).then(f.cmp(g)).then(one.cmp(two))
-        });
-        ranked
-            .into_iter()
-            .take(top)
-            .map(|(member, _)| member)
-            .find(|member| rung.promotable.contains(member))
-            .map(|found| found.trial)
     }
 }
 
@@ -174,7 +147,7 @@ impl Scheduler for Asha {
     fn next_job(&mut self, history: &History, may_start: bool) -> Job {
         self.follow(history);
         for pair in self.rungs.windows(2).rev() {
-            if let Some(trial) = self.promotion(history, &pair[0]) {
+            if let Some(trial) = pair[0].promotion(history) {
                 return Job::Resume { trial, until: pair[1].fidelity };
             }
         }
@@ -195,7 +168,43 @@ impl Scheduler for Asha {
 
 impl Rung {
     fn at(fidelity: Fidelity) -> Self {
-        Self { fidelity, members: BTreeSet::new(), promotable: BTreeSet::new() }
+        Self { fidelity, top: BTreeSet::new(), rest: BTreeSet::new(), promotable: BTreeSet::new() }
+    }
+
+    /// The best trial among the top share that never went beyond this rung.
+    fn promotion(&self, history: &History) -> Option<TrialId> {
+        let candidate = self.promotable.first()?;
+        let worst = self.top.last()?;
+        if history.objectives().iter().filter(|objective| objective.is_goal).count() <= 1 {
+            return (candidate <= worst).then_some(candidate.trial);
+        }
+        let members: Vec<&Standing> = self.top.iter().chain(&self.rest).collect();
+        let fronts = pareto::fronts(&members.iter().map(|member| member.losses.clone()).collect::<Vec<_>>());
+        let mut ranked: Vec<(&Standing, usize)> = members.into_iter().zip(fronts).collect();
+        ranked.sort_by(|(one, f), (two, g)| {
+            one.violation.total_cmp(&two.violation).then(f.cmp(g)).then(one.cmp(two))
+        });
+        ranked
+            .into_iter()
+            .take(self.top.len())
+            .map(|(member, _)| member)
+            .find(|member| self.promotable.contains(member))
+            .map(|found| found.trial)
+    }
+
+    /// Adds a trial if it is new, and moves the border so that the top is again the best share of all.
+    fn insert(&mut self, standing: Standing, reduction: usize) {
+        if self.top.contains(&standing) || !self.rest.insert(standing) {
+            return;
+        }
+        if self.top.last().is_some_and(|worst| self.rest.first().is_some_and(|best| best < worst)) {
+            let (worst, best) = (self.top.pop_last(), self.rest.pop_first());
+            self.rest.extend(worst);
+            self.top.extend(best);
+        }
+        if self.top.len() < (self.top.len() + self.rest.len()) / reduction {
+            self.top.extend(self.rest.pop_first());
+        }
     }
 }
 
@@ -263,6 +272,23 @@ mod tests {
         // among the best two of rung 0 but was promoted already.
         let expected = [(0, 0.25), (1, 0.25), (1, 0.5), (2, 0.25), (3, 0.25), (3, 0.5), (3, 1.0)];
         assert_eq!(jobs, expected);
+    }
+
+    #[test]
+    fn the_top_of_a_rung_is_its_best_share_at_any_time() {
+        let mut rng = kaizen_base::Seed(1).rng();
+        let mut rung = Rung::at(Fidelity::FULL);
+        let mut all = Vec::new();
+        for number in 0..200 {
+            let losses = vec![rng.below(40) as f64];
+            let standing = Standing { violation: 0.0, losses, trial: TrialId(number) };
+            all.push(standing.clone());
+            all.sort();
+            rung.insert(standing.clone(), 3);
+            rung.insert(standing, 3);
+            let top: Vec<Standing> = rung.top.iter().cloned().collect();
+            assert_eq!(top, all[..all.len() / 3]);
+        }
     }
 
     #[test]
