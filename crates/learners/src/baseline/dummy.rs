@@ -90,7 +90,9 @@ fn shares(sample: Sample<'_>) -> Vec<f64> {
         shares[sample.data.target[row as usize] as usize] += sample.data.weight(row);
         total += sample.data.weight(row);
     }
-    shares.iter_mut().for_each(|share| *share /= total);
+    for share in &mut shares {
+        *share /= total;
+    }
     shares
 }
 

@@ -231,7 +231,8 @@ impl Encoder {
             let feature = code / 2;
             let number =
                 features.list().get(feature as usize).is_some_and(|it| matches!(it.kind, Kind::Number));
-            if !number || !centre.is_finite() || !(spread > 0.0 && spread.is_finite()) {
+            let scale = centre.is_finite() && spread > 0.0 && spread.is_finite();
+            if !number || !scale {
                 return Err(LoadError::damaged("dense", "not a scale of a number column"));
             }
             dense.push(DenseTerm { feature, missing: code % 2 == 1, centre, spread });

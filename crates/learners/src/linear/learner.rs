@@ -239,7 +239,9 @@ impl Fit<'_> {
         let mut rng = self.ctx.seed.child("linear_hold_out", 0).rng();
         let places = rng.sample_sorted(train.len(), train.len() / HOLD_OUT_SHARE);
         let mut held = vec![false; train.len()];
-        places.iter().for_each(|&place| held[place as usize] = true);
+        for &place in &places {
+            held[place as usize] = true;
+        }
         let side = |wanted: bool| {
             let kept = train.iter().zip(&held).filter(|(_, held)| **held == wanted);
             kept.map(|(&row, _)| row).collect::<Vec<u32>>()

@@ -130,7 +130,9 @@ impl Loss {
                     sum += *score;
                 }
                 let scale = weight / sum;
-                scores.iter_mut().for_each(|score| *score *= scale);
+                for score in scores.iter_mut() {
+                    *score *= scale;
+                }
                 scores[target as usize] -= weight;
                 weight * (math::ln(sum) - wanted)
             }

@@ -85,7 +85,9 @@ impl LinearModel {
                 out.copy_from_slice(&[1.0 - probability, probability]);
             }
             Task::Multiclass { .. } => {
-                scores.iter_mut().for_each(|score| *score = finite(*score));
+                for score in scores.iter_mut() {
+                    *score = finite(*score);
+                }
                 math::softmax(scores);
                 self.classes.spread(scores, out);
             }

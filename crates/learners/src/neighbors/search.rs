@@ -75,12 +75,9 @@ impl Geometry {
             for (row, found) in found.iter_mut().enumerate() {
                 let distances = &mut distances[..size];
                 self.distances(stored, start, asked, row, distances);
-                if let Some(itself) = but_not.map(|places| places[row] as usize) {
-                    if let Some(distance) =
-                        itself.checked_sub(start).and_then(|place| distances.get_mut(place))
-                    {
-                        *distance = f32::INFINITY;
-                    }
+                let itself = but_not.and_then(|places| (places[row] as usize).checked_sub(start));
+                if let Some(distance) = itself.and_then(|place| distances.get_mut(place)) {
+                    *distance = f32::INFINITY;
                 }
                 for (offset, &distance) in distances.iter().enumerate() {
                     let limit = found.get(wanted - 1).map_or(f32::MAX, |last| last.distance);

@@ -92,9 +92,9 @@ impl Link {
                     scores.iter().map(|&share| finite(share).clamp(0.0, 1.0)).collect();
                 let total: f64 = shares.iter().sum();
                 let count = shares.len() as f64;
-                shares
-                    .iter_mut()
-                    .for_each(|share| *share = if total > 0.0 { *share / total } else { 1.0 / count });
+                for share in &mut shares {
+                    *share = if total > 0.0 { *share / total } else { 1.0 / count };
+                }
                 self.classes.spread(&shares, out);
             }
         }

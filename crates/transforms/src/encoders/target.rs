@@ -132,7 +132,7 @@ impl Step for TargetMean {
             let full = encoding(&column.name, category, &settings, &outcome, sample.data, sample.train);
             let mut made = full.columns(&category.codes);
             for fold in 0..FOLDS as u8 {
-                let (inside, outside): (Vec<(u8, u32)>, Vec<(u8, u32)>) = folds
+                let (inside, outside): (Vec<_>, Vec<_>) = folds
                     .iter()
                     .zip(sample.train)
                     .map(|(&fold, &row)| (fold, row))

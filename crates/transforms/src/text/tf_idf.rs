@@ -270,7 +270,9 @@ impl Terms {
             }
         }
         let scale = if squares > 0.0 { (1.0 / squares.sqrt()) as f32 } else { 0.0 };
-        row.iter_mut().for_each(|(_, value)| *value *= scale);
+        for (_, value) in row {
+            *value *= scale;
+        }
     }
 
     fn columns(&self, column: &Arc<Column>, source: &Source<'_>, counts: &Sparse) -> Vec<Arc<Column>> {

@@ -51,7 +51,7 @@ impl Cut {
         text: &str,
         scratch: &'s mut Scratch,
     ) -> impl Iterator<Item = (u32, f32)> + 's {
-        self.split(text, scratch);
+        Self::split(text, scratch);
         scratch.terms.clear();
         if self.words > 0 {
             self.word_terms(scratch);
@@ -63,7 +63,7 @@ impl Cut {
         scratch.terms.chunk_by(|a, b| a == b).map(|run| (run[0], run.len() as f32))
     }
 
-    fn split(&self, text: &str, scratch: &mut Scratch) {
+    fn split(text: &str, scratch: &mut Scratch) {
         scratch.letters.clear();
         scratch.words.clear();
         scratch.letters.push(' ');

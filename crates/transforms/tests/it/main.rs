@@ -1,0 +1,8 @@
+//! Tests of the transforms through their public table.
+
+#![allow(clippy::unwrap_used, reason = "in a test a failing unwrap is the failing check")]
+
+mod conformance;
+mod data;
+mod target_mean;
+mod values;
