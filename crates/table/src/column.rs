@@ -270,7 +270,7 @@ impl Values {
                 category.codes.len() * 4 + category.levels.iter().map(|level| level.len() + 24).sum::<usize>()
             }
             Self::Time(time) => time.seconds.len() * 8,
-            Self::Text(text) => text.bytes.len() + text.ends.len() * 9,
+            Self::Text(text) => text.size_bytes(),
             Self::Sparse(sparse) => sparse.size_bytes(),
         }
     }
@@ -313,6 +313,11 @@ impl Text {
     /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
+    }
+
+    /// Memory of the strings, about, in bytes.
+    pub fn size_bytes(&self) -> usize {
+        self.bytes.len() + self.ends.len() * 9
     }
 
     /// All rows in order.

@@ -1,0 +1,437 @@
+//! Numbers as people write them: plain, with a decimal comma, thousands, currency, percent.
+//!
+//! The fast path handles at most 19 significant digits by hand and is exact: the digits form an integer below 2^53
+//! and the power of ten is at most 10^22, so both are exact doubles and one division or multiplication rounds
+//! correctly (Clinger 1990, "How to read floating point numbers accurately"). All else goes to the standard library's
+//! correctly rounded parser.
+
+use kaizen_table::NumberStyle;
+
+use crate::words::trimmed;
+
+/// What a cell is when a number is wanted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Reading {
+    /// A finite number.
+    Value(Value),
+    /// Infinite or too large for a double.
+    Infinite,
+    /// No number.
+    Not,
+}
+
+/// A number and what its notation tells.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Value {
+    /// The number.
+    pub number: f64,
+    /// Digits only: no decimal mark and no exponent.
+    pub integer: bool,
+    /// Written like a code: a zero before other digits, or a plus before seven or more.
+    pub code_like: bool,
+    /// An integer beyond 2^53.
+    pub huge: bool,
+    /// Read with the other decimal mark than the column's.
+    pub other_mark: bool,
+}
+
+const POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+    1e19, 1e20, 1e21, 1e22,
+];
+
+/// Largest integer below which all integers are doubles.
+const EXACT: u64 = 1 << 53;
+
+/// Digits that always fit 64 bits.
+const SAFE_DIGITS: usize = 19;
+
+/// Digits from which a number with a plus sign is taken for a telephone number.
+const PHONE_DIGITS: usize = 7;
+
+/// Reads a plain number (decimal point, no decoration) that fills `cell` from end to end.
+#[inline]
+pub(crate) fn plain(cell: &[u8]) -> Option<Value> {
+    plain_with(cell, b'.')
+}
+
+/// Reads a number without decoration that fills `cell` from end to end; `mark` is the decimal mark.
+#[inline]
+pub(crate) fn plain_with(cell: &[u8], mark: u8) -> Option<Value> {
+    let (negative, plus, digits) = match cell.first()? {
+        b'-' => (true, false, &cell[1..]),
+        b'+' => (false, true, &cell[1..]),
+        _ => (false, false, cell),
+    };
+    let mut mantissa = 0u64;
+    let mut position = 0;
+    while let Some(digit) = digit_at(digits, position) {
+        mantissa = mantissa.wrapping_mul(10).wrapping_add(digit);
+        position += 1;
+    }
+    let whole = position;
+    let mut decimals = 0;
+    if position < digits.len() && digits[position] == mark {
+        position += 1;
+        let start = position;
+        while let Some(digit) = digit_at(digits, position) {
+            mantissa = mantissa.wrapping_mul(10).wrapping_add(digit);
+            position += 1;
+        }
+        decimals = position - start;
+    }
+    if whole + decimals == 0 {
+        return None;
+    }
+    let integer = position == whole;
+    let code_like = integer
+        && ((whole > 1 && digits[0] == b'0') || (plus && whole >= PHONE_DIGITS))
+        && position == digits.len();
+    if position == digits.len()
+        && whole + decimals <= SAFE_DIGITS
+        && mantissa < EXACT
+        && decimals < POWERS.len()
+    {
+        let number = mantissa as f64 / POWERS[decimals];
+        let number = if negative { -number } else { number };
+        return Some(Value { number, integer, code_like, huge: false, other_mark: false });
+    }
+    slow(cell, mark, position + usize::from(negative || plus), integer, code_like)
+}
+
+#[inline(always)]
+fn digit_at(bytes: &[u8], position: usize) -> Option<u64> {
+    let digit = bytes.get(position)?.wrapping_sub(b'0');
+    (digit < 10).then_some(u64::from(digit))
+}
+
+/// Reads an exponent, or more digits than the fast path can hold. `end` is where mantissa and decimals end.
+#[cold]
+fn slow(cell: &[u8], mark: u8, end: usize, integer: bool, code_like: bool) -> Option<Value> {
+    let has_exponent = match cell.get(end) {
+        None => false,
+        Some(b'e' | b'E') => {
+            let rest = &cell[end + 1..];
+            let rest = rest.strip_prefix(b"-").or_else(|| rest.strip_prefix(b"+")).unwrap_or(rest);
+            if rest.is_empty() || !rest.iter().all(u8::is_ascii_digit) {
+                return None;
+            }
+            true
+        }
+        Some(_) => return None,
+    };
+    let text = std::str::from_utf8(cell).ok()?;
+    let number: f64 =
+        if mark == b'.' { text.parse().ok()? } else { text.replacen(mark as char, ".", 1).parse().ok()? };
+    let integer = integer && !has_exponent;
+    let huge = integer && number.abs() > EXACT as f64;
+    Some(Value { number, integer, code_like: code_like && !has_exponent, huge, other_mark: false })
+}
+
+/// Reads a cell (trimmed) in a column whose numbers are written in `style`.
+pub(crate) fn read(cell: &[u8], style: &NumberStyle) -> Reading {
+    if let Some(value) = plain_with(cell, style.decimal) {
+        return if value.number.is_infinite() { Reading::Infinite } else { Reading::Value(value) };
+    }
+    if is_infinity(cell) {
+        return Reading::Infinite;
+    }
+    let Some(bare) = undecorated(cell) else { return Reading::Not };
+    if (bare.percent && !style.percent) || (bare.currency && !style.currency) {
+        return Reading::Not;
+    }
+    let Some(shape) = shape(bare.digits) else { return Reading::Not };
+    let Some(reading) = shape.value(bare.digits, style) else { return Reading::Not };
+    let value = Value { number: if bare.negative { -reading.number } else { reading.number }, ..reading };
+    if value.number.is_infinite() { Reading::Infinite } else { Reading::Value(value) }
+}
+
+/// Whether the cell spells infinity.
+pub(crate) fn is_infinity(cell: &[u8]) -> bool {
+    let cell = match cell.first() {
+        Some(b'-' | b'+') => &cell[1..],
+        _ => cell,
+    };
+    ["inf", "infinity", "∞", "1.#inf"].iter().any(|word| cell.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// A number without its sign and decoration.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Bare<'a> {
+    /// Digits, marks and exponent.
+    pub digits: &'a [u8],
+    /// Whether there was a minus, or accountants' brackets.
+    pub negative: bool,
+    /// Whether there was a percent sign.
+    pub percent: bool,
+    /// Whether there was a currency sign.
+    pub currency: bool,
+}
+
+const CURRENCIES: [&str; 22] = [
+    "US$", "R$", "A$", "C$", "$", "€", "£", "¥", "₹", "₩", "₽", "₺", "₫", "₪", "USD", "EUR", "GBP", "CHF",
+    "JPY", "INR", "CNY", "kr",
+];
+
+/// Takes sign, brackets, currency and percent off `cell`; `None` if what is left does not begin with a digit or mark.
+pub(crate) fn undecorated(cell: &[u8]) -> Option<Bare<'_>> {
+    let mut bare = Bare { digits: trimmed(cell), negative: false, percent: false, currency: false };
+    if let Some(inner) = bare.digits.strip_prefix(b"(").and_then(|rest| rest.strip_suffix(b")")) {
+        bare.digits = trimmed(inner);
+        bare.negative = true;
+        // Brackets mean a negative number only in accounts; elsewhere they are words.
+        bare.currency = true;
+    }
+    // Sign and currency come in either order: -$5, $-5, 5 €, 5%.
+    for _ in 0..2 {
+        if let Some(rest) =
+            bare.digits.strip_prefix(b"-").or_else(|| bare.digits.strip_prefix("−".as_bytes()))
+        {
+            if bare.negative {
+                return None;
+            }
+            bare.negative = true;
+            bare.digits = rest;
+        } else if let Some(rest) = bare.digits.strip_prefix(b"+") {
+            bare.digits = rest;
+        }
+        for sign in CURRENCIES {
+            let front = bare.digits.strip_prefix(sign.as_bytes());
+            if let Some(rest) = front.or_else(|| bare.digits.strip_suffix(sign.as_bytes())) {
+                bare.digits = trimmed(rest);
+                bare.currency = true;
+                break;
+            }
+        }
+    }
+    if let Some(rest) = bare.digits.strip_suffix(b"%") {
+        bare.digits = trimmed(rest);
+        bare.percent = true;
+    }
+    matches!(bare.digits.first(), Some(b'0'..=b'9' | b'.' | b',')).then_some(bare)
+}
+
+/// What the marks in a number can mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Marks {
+    /// Digits only, or with an exponent.
+    None,
+    /// One point or comma that can only be decimal: `1.25`, `0,5`, `1,2345`.
+    Decimal(u8),
+    /// One point or comma before exactly three digits: decimal or thousands.
+    Either(u8),
+    /// Thousands separators only: `1,234,567`, `1 234`.
+    Thousands(u8),
+    /// Thousands, then a decimal mark: `1.234,5`.
+    Both {
+        /// The byte between groups.
+        thousands: u8,
+        /// The decimal mark.
+        decimal: u8,
+    },
+}
+
+/// The marks of a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
+    /// Their meaning.
+    pub marks: Marks,
+}
+
+/// A mark between digits is one of these; white space of several bytes counts as a plain space.
+fn separator(bytes: &[u8]) -> Option<(u8, usize)> {
+    match bytes.first()? {
+        mark @ (b'.' | b',' | b'\'' | b' ') => Some((*mark, 1)),
+        _ => ["\u{a0}", "\u{202f}", "\u{2009}", "’"]
+            .iter()
+            .find(|space| bytes.starts_with(space.as_bytes()))
+            .map(|space| (if *space == "’" { b'\'' } else { b' ' }, space.len())),
+    }
+}
+
+/// Looks at the marks of `digits` (from [`undecorated`]); `None` if it is no number in any style.
+pub(crate) fn shape(digits: &[u8]) -> Option<Shape> {
+    // Each run of digits with the mark that ends it; more than 16 marks are no number.
+    let mut marks = [(0u8, 0usize); 16];
+    let (mut count, mut run, mut position) = (0, 0, 0);
+    let mut first_run = None;
+    while position < digits.len() {
+        if digits[position].is_ascii_digit() {
+            run += 1;
+            position += 1;
+        } else if let Some((mark, width)) = separator(&digits[position..]) {
+            first_run.get_or_insert(run);
+            if count > 0 {
+                marks[count - 1].1 = run;
+            }
+            *marks.get_mut(count)? = (mark, 0);
+            count += 1;
+            run = 0;
+            position += width;
+        } else {
+            break;
+        }
+    }
+    if count > 0 {
+        marks[count - 1].1 = run;
+    }
+    let exponent = &digits[position..];
+    if !exponent.is_empty() && (!is_exponent(exponent) || count > 1) {
+        return None;
+    }
+    let first_run = first_run.unwrap_or(run);
+    classify(first_run, &marks[..count], digits.first() == Some(&b'0'), exponent.is_empty())
+        .map(|marks| Shape { marks })
+}
+
+fn is_exponent(text: &[u8]) -> bool {
+    let [b'e' | b'E', rest @ ..] = text else { return false };
+    let rest = rest.strip_prefix(b"-").or_else(|| rest.strip_prefix(b"+")).unwrap_or(rest);
+    !rest.is_empty() && rest.iter().all(u8::is_ascii_digit)
+}
+
+/// `marks` are pairs of a mark and the number of digits after it; `first_run` digits come before all of them.
+fn classify(first_run: usize, marks: &[(u8, usize)], leading_zero: bool, bare: bool) -> Option<Marks> {
+    let grouped = |marks: &[(u8, usize)]| {
+        (1..=3).contains(&first_run)
+            && !leading_zero
+            && marks.iter().all(|(mark, run)| *mark == marks[0].0 && *run == 3)
+    };
+    match marks {
+        [] => (first_run > 0).then_some(Marks::None),
+        [(mark, run)] => {
+            let point = matches!(mark, b'.' | b',');
+            if point && !(bare && grouped(marks)) {
+                (first_run + run > 0).then_some(Marks::Decimal(*mark))
+            } else if point {
+                Some(Marks::Either(*mark))
+            } else {
+                grouped(marks).then_some(Marks::Thousands(*mark))
+            }
+        }
+        [groups @ .., (last, _)] => {
+            let thousands = marks[0].0;
+            if grouped(marks) {
+                Some(Marks::Thousands(thousands))
+            } else {
+                (grouped(groups) && *last != thousands && matches!(last, b'.' | b','))
+                    .then_some(Marks::Both { thousands, decimal: *last })
+            }
+        }
+    }
+}
+
+impl Shape {
+    /// The number, if its marks are allowed by `style` or can only be meant in one way.
+    fn value(self, digits: &[u8], style: &NumberStyle) -> Option<Value> {
+        let (decimal, thousands) = match self.marks {
+            Marks::None => (style.decimal, None),
+            Marks::Decimal(mark) => (mark, None),
+            Marks::Either(mark) if mark == style.decimal => (mark, None),
+            Marks::Either(mark) => (style.decimal, Some(mark)),
+            Marks::Thousands(mark) => (if mark == style.decimal { 0 } else { style.decimal }, Some(mark)),
+            Marks::Both { thousands, decimal } => (decimal, Some(thousands)),
+        };
+        let other_mark = decimal != style.decimal;
+        let mut clean = Vec::with_capacity(digits.len());
+        let mut position = 0;
+        while position < digits.len() {
+            match separator(&digits[position..]) {
+                Some((mark, width)) => {
+                    if Some(mark) != thousands {
+                        clean.push(b'.');
+                    }
+                    position += width;
+                }
+                None => {
+                    clean.push(digits[position]);
+                    position += 1;
+                }
+            }
+        }
+        plain(&clean).map(|value| Value { other_mark, ..value })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(cell: &str, style: &NumberStyle) -> Option<f64> {
+        match read(cell.as_bytes(), style) {
+            Reading::Value(value) => Some(value.number),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn plain_numbers_equal_the_standard_library() {
+        for text in [
+            "0",
+            "-0",
+            "1",
+            "-1",
+            "007",
+            "3.14",
+            "-2.5e-3",
+            "1e22",
+            "9007199254740993",
+            "0.1",
+            "123456789012345678",
+            "5e-324",
+            "1.7976931348623157e308",
+            "0.30000000000000004",
+            "2.2250738585072011e-308",
+            ".5",
+            "5.",
+            "+7",
+            "1234567890123456789012",
+            "0.000000000000000000001",
+        ] {
+            let expected: f64 = text.parse().unwrap();
+            assert_eq!(plain(text.as_bytes()).unwrap().number.to_bits(), expected.to_bits(), "{text}");
+        }
+        for text in ["", "-", ".", "e5", "1e", "1e+", "0x10", "1_000", "12a", "--1", "1.2.3", "inf", "nan"] {
+            assert_eq!(plain(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn notation_tells_integers_codes_and_huge_ones() {
+        let of = |text: &str| plain(text.as_bytes()).unwrap();
+        assert!(of("42").integer && !of("42.0").integer && !of("1e3").integer);
+        assert!(
+            of("01234").code_like
+                && !of("0").code_like
+                && !of("0.5").code_like
+                && of("+491540483316").code_like
+        );
+        assert!(of("9999999999999999999999").huge && !of("9007199254740992").huge);
+    }
+
+    #[test]
+    fn decorated_numbers_are_read_in_their_style() {
+        let us = NumberStyle { decimal: b'.', thousands: Some(b','), percent: true, currency: true };
+        assert_eq!(number("$452,600", &us), Some(452_600.0));
+        assert_eq!(number("1,234", &us), Some(1234.0));
+        assert_eq!(number("83.3%", &us), Some(83.3));
+        assert_eq!(number("($1,234.50)", &us), Some(-1234.5));
+        assert_eq!(number("-$5", &us), Some(-5.0));
+        let german = NumberStyle { decimal: b',', thousands: Some(b'.'), percent: false, currency: true };
+        assert_eq!(number("1.234,5 €", &german), Some(1234.5));
+        assert_eq!(number("1.234", &german), Some(1234.0));
+        assert_eq!(number("0,946067007041207", &NumberStyle::default()), Some(0.946067007041207));
+        assert_eq!(number("1\u{202f}234\u{202f}567", &german), Some(1_234_567.0));
+        assert_eq!(number("12%", &german), None);
+        assert_eq!(number("18.00.00", &us), None);
+        assert_eq!(number("1,23,456", &us), None);
+    }
+
+    #[test]
+    fn infinities_and_overflow_are_told_apart_from_words() {
+        for cell in ["inf", "-inf", "Infinity", "1e309", "-1e309"] {
+            assert_eq!(read(cell.as_bytes(), &NumberStyle::default()), Reading::Infinite, "{cell}");
+        }
+        assert_eq!(read(b"information", &NumberStyle::default()), Reading::Not);
+    }
+}
