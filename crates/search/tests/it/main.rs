@@ -4,5 +4,6 @@
 
 mod conformance;
 mod driver;
+mod goals;
 mod journal;
 mod restart;

@@ -144,8 +144,11 @@ fn suggest_group(
     }
     group.bad.refit(&group.columns, |row| !is_good[row]);
 
-    let candidates: Vec<Vec<f64>> =
+    let mut candidates: Vec<Vec<f64>> =
         (0..candidate_count.max(1)).map(|_| good.draw(&good_columns, rng)).collect();
+    for candidate in &mut candidates {
+        group.snap(candidate, history.space());
+    }
     let likelier = good.log_densities(&candidates);
     let best = &candidates[group.bad.best_gain(&candidates, &likelier)];
     for ((param, axis), place) in group.params.iter().zip(group.columns.axes()).zip(best) {

@@ -133,6 +133,17 @@ impl Group {
         order.into_iter().map(|place| self.ranked[place].row as usize).collect()
     }
 
+    /// Moves the coordinates of discrete values that are treated as lines onto the places of those values, where their
+    /// observations lie too.
+    pub(super) fn snap(&self, point: &mut [f64], space: &Space) {
+        for ((param, axis), place) in self.params.iter().zip(self.columns.axes()).zip(point) {
+            let domain = space.params()[*param].domain();
+            if *axis == Axis::Line && domain.value_count().is_some() {
+                *place = domain.to_unit(&domain.from_unit(*place));
+            }
+        }
+    }
+
     fn add(&mut self, trial: &Trial, space: &Space) {
         if !trial.config.contains(&self.probe) {
             self.row_of.push(NO_ROW);
@@ -211,5 +222,64 @@ fn axis_of(param: &Param) -> Axis {
         // The cells of a logarithmic grid differ in width; its density at the middle of a cell stands for the cell.
         (Domain::Int { log: true, .. }, _) => Axis::Line,
         (_, count) => Axis::of_cells(count),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Event, Fidelity, Measurement, Objective};
+    use kaizen_base::Seed;
+
+    #[test]
+    fn snapped_places_are_those_of_values() {
+        let params =
+            vec![Param::int("layers", 1, 9).log(), Param::float("rate", 0.0, 1.0), Param::int("width", 1, 9)];
+        let space = Space::new(params).unwrap();
+        let group = &groups_of(&space)[0];
+        let mut point = [0.31, 0.31, 0.5];
+        group.snap(&mut point, &space);
+        let domain = space.params()[0].domain();
+        assert_eq!(point[0], domain.to_unit(&domain.from_unit(0.31)));
+        assert_ne!(point[0], 0.31);
+        // A real number has no cells, and a small grid is drawn on its cells.
+        assert_eq!(point[1..], [0.31, 0.5]);
+    }
+
+    #[test]
+    fn order_is_by_limits_then_fidelity_then_loss_and_follows_the_history() {
+        let objectives = vec![Objective::minimise("loss", ""), Objective::minimise("ms", "").with_limit(1.0)];
+        let mut history = History::new(Space::new(vec![Param::float("x", 0.0, 1.0)]).unwrap(), objectives);
+        let mut observations = Observations::default();
+        let mut rng = Seed(1).rng();
+        // (share, loss, milliseconds): trial 4 is still running, 2 breaks the limit, 1 went less far.
+        let results = [(1.0, 3.0, 0.5), (0.5, 1.0, 0.5), (1.0, 0.0, 2.0), (1.0, 2.0, 1.0), (1.0, 0.0, 0.0)];
+        for (number, (share, loss, milliseconds)) in results.into_iter().enumerate() {
+            let trial = TrialId(number as u32);
+            let config = history.space().sample(&mut rng);
+            history.apply(Event::Started { trial, config, from: None, until: Fidelity::FULL }).unwrap();
+            let fidelity = Fidelity::new(share).unwrap();
+            let measurement = Measurement { fidelity, losses: vec![loss, milliseconds], seconds: 0.0 };
+            history.apply(Event::Measured { trial, measurement }).unwrap();
+            if number < 4 {
+                let state = if share < 1.0 { State::Paused } else { State::Finished };
+                history.apply(Event::Left { trial, state }).unwrap();
+            }
+            observations.follow(&history);
+        }
+        let order = |observations: &Observations| -> Vec<u32> {
+            observations.groups[0].ranked.iter().map(|rank| rank.row).collect()
+        };
+        assert_eq!(order(&observations), [3, 0, 1, 2]);
+        assert_eq!(observations.measured_count(), 4);
+        history.apply(Event::Resumed { trial: TrialId(1), until: Fidelity::FULL }).unwrap();
+        observations.follow(&history);
+        assert_eq!(order(&observations), [3, 0, 2]);
+        let fidelity = Fidelity::FULL;
+        let measurement = Measurement { fidelity, losses: vec![1.0, 0.5], seconds: 0.0 };
+        history.apply(Event::Measured { trial: TrialId(1), measurement }).unwrap();
+        history.apply(Event::Left { trial: TrialId(1), state: State::Finished }).unwrap();
+        observations.follow(&history);
+        assert_eq!(order(&observations), [1, 3, 0, 2]);
     }
 }
