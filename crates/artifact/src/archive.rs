@@ -171,4 +171,41 @@ mod tests {
         deflated[central + 10] = 8;
         assert!(unpack(&deflated, &limits).is_err());
     }
+
+    /// Where each record that starts with `signature` stands.
+    fn records(bytes: &[u8], signature: &[u8]) -> Vec<usize> {
+        (0..bytes.len() - 3).filter(|&place| bytes[place..].starts_with(signature)).collect()
+    }
+
+    #[test]
+    fn two_entries_of_one_name_are_refused() {
+        let mut bytes = {
+            let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+            let plain = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+            for name in ["card.json", "card.jsoN"] {
+                writer.start_file(name, plain).unwrap();
+                writer.write_all(b"x").unwrap();
+            }
+            writer.finish().unwrap().into_inner()
+        };
+        // Both names become `card.json`, in the local and in the central headers.
+        for place in records(&bytes, b"jsoN") {
+            bytes[place + 3] = b'n';
+        }
+        let found = unpack(&bytes, &Limits::default());
+        assert!(matches!(&found, Err(ArtifactError::Foreign { why }) if why.contains("twice")), "{found:?}");
+    }
+
+    #[test]
+    fn two_entries_over_the_same_bytes_are_refused() {
+        let mut bytes = pack(&Entries::from([(CARD, b"12".as_slice()), (REPORT, b"12")])).unwrap();
+        let [_, second] = records(&bytes, b"PK\x01\x02")[..] else { panic!("there are two entries") };
+        // The offset of the local header stands at byte 42 of a central one (APPNOTE, section 4.3.12).
+        bytes[second + 42..second + 46].fill(0);
+        let found = unpack(&bytes, &Limits::default());
+        assert!(
+            matches!(&found, Err(ArtifactError::Foreign { why }) if why.contains("overlap")),
+            "{found:?}"
+        );
+    }
 }
