@@ -1,7 +1,7 @@
 //! What one column holds: counts, range, levels and a small histogram, in one sort of its values.
 
 use kaizen_table::column::time_text;
-use kaizen_table::{Column, MISSING_CODE, Values};
+use kaizen_table::{Boolean, Category, Column, MISSING_CODE, Text, Values};
 
 /// Bins of a histogram: what fits beside a name in a terminal 80 columns wide.
 const HISTOGRAM_BINS: usize = 24;
@@ -186,60 +186,9 @@ pub(crate) fn profile_column(column: &Column) -> (ColumnProfile, Facts) {
     match &column.values {
         Values::Number(number) => profile_numbers(&number.values, column, &mut profile, &mut facts),
         Values::Time(time) => profile_numbers(&time.seconds, column, &mut profile, &mut facts),
-        Values::Boolean(boolean) => {
-            let mut counts = [0usize; 2];
-            for &value in &boolean.values {
-                if let Some(count) = counts.get_mut(usize::from(value)) {
-                    *count += 1;
-                }
-            }
-            profile.missing_count = column.len() - counts[0] - counts[1];
-            profile.distinct_count = counts.iter().filter(|&&count| count > 0).count();
-            let levels = counts.iter().enumerate().map(|(code, &count)| (boolean.names[code].clone(), count));
-            keep_levels(levels.filter(|(_, count)| *count > 0).collect(), &mut profile, &mut facts);
-        }
-        Values::Category(category) => {
-            let mut counts = vec![0usize; category.levels.len()];
-            for &code in &category.codes {
-                if let Some(count) = counts.get_mut(code as usize) {
-                    *count += 1;
-                }
-            }
-            profile.missing_count = column.len() - counts.iter().sum::<usize>();
-            profile.distinct_count = counts.iter().filter(|&&count| count > 0).count();
-            let used = || counts.iter().enumerate().filter(|(_, count)| **count > 0);
-            // Only the most frequent levels are copied: there may be a million, or one of a megabyte.
-            let mut order: Vec<(usize, usize)> = used().map(|(level, &count)| (level, count)).collect();
-            order.sort_by_key(|&(level, count)| (std::cmp::Reverse(count), level));
-            order.truncate(LEVELS_SHOWN);
-            let top = order.iter().map(|&(level, count)| (category.levels[level].clone(), count)).collect();
-            keep_levels(top, &mut profile, &mut facts);
-            let lengths = used().map(|(level, &count)| (category.levels[level].len(), count));
-            let row_count = column.len();
-            profile.text =
-                text_summary(lengths, spread(row_count, |row| category.level(row)), &mut facts, row_count);
-        }
-        Values::Text(text) => {
-            let mut hashes: Vec<(u64, u32)> = (0..text.len())
-                .filter_map(|row| text.get(row).map(|cell| (hash_bytes(cell.as_bytes()), row as u32)))
-                .collect();
-            profile.missing_count = column.len() - hashes.len();
-            hashes.sort_unstable();
-            let mut runs: Vec<(usize, u32)> =
-                hashes.chunk_by(|a, b| a.0 == b.0).map(|run| (run.len(), run[0].1)).collect();
-            profile.distinct_count = runs.len();
-            runs.sort_by_key(|&(count, row)| (std::cmp::Reverse(count), row));
-            runs.truncate(LEVELS_SHOWN);
-            let top = runs
-                .iter()
-                .map(|&(count, row)| (text.get(row as usize).unwrap_or_default().to_owned(), count))
-                .collect();
-            keep_levels(top, &mut profile, &mut facts);
-            let lengths = text.iter().flatten().map(|cell| (cell.len(), 1));
-            let row_count = column.len();
-            profile.text =
-                text_summary(lengths, spread(row_count, |row| text.get(row)), &mut facts, row_count);
-        }
+        Values::Boolean(boolean) => profile_booleans(boolean, &mut profile, &mut facts),
+        Values::Category(category) => profile_categories(category, &mut profile, &mut facts),
+        Values::Text(text) => profile_text(text, &mut profile, &mut facts),
         Values::Sparse(_) => profile.distinct_count = column.len(),
     }
     if profile.missing_count == column.len() {
@@ -248,6 +197,57 @@ pub(crate) fn profile_column(column: &Column) -> (ColumnProfile, Facts) {
         profile.role = Role::Constant;
     }
     (profile, facts)
+}
+
+fn profile_booleans(boolean: &Boolean, profile: &mut ColumnProfile, facts: &mut Facts) {
+    let mut counts = [0usize; 2];
+    for &value in &boolean.values {
+        if let Some(count) = counts.get_mut(usize::from(value)) {
+            *count += 1;
+        }
+    }
+    profile.missing_count = boolean.values.len() - counts[0] - counts[1];
+    profile.distinct_count = counts.iter().filter(|&&count| count > 0).count();
+    let levels = counts.iter().enumerate().map(|(code, &count)| (boolean.names[code].clone(), count));
+    keep_levels(levels.filter(|(_, count)| *count > 0).collect(), profile, facts);
+}
+
+fn profile_categories(category: &Category, profile: &mut ColumnProfile, facts: &mut Facts) {
+    let row_count = category.codes.len();
+    let mut counts = vec![0usize; category.levels.len()];
+    for &code in &category.codes {
+        if let Some(count) = counts.get_mut(code as usize) {
+            *count += 1;
+        }
+    }
+    profile.missing_count = row_count - counts.iter().sum::<usize>();
+    profile.distinct_count = counts.iter().filter(|&&count| count > 0).count();
+    let used = || counts.iter().enumerate().filter(|(_, count)| **count > 0);
+    // Only the most frequent levels are copied: there may be a million, or one of a megabyte.
+    let mut order: Vec<(usize, usize)> = used().map(|(level, &count)| (level, count)).collect();
+    order.sort_by_key(|&(level, count)| (std::cmp::Reverse(count), level));
+    order.truncate(LEVELS_SHOWN);
+    let top = order.iter().map(|&(level, count)| (category.levels[level].clone(), count)).collect();
+    keep_levels(top, profile, facts);
+    let lengths = used().map(|(level, &count)| (category.levels[level].len(), count));
+    profile.text = text_summary(lengths, spread(row_count, |row| category.level(row)), facts);
+}
+
+fn profile_text(text: &Text, profile: &mut ColumnProfile, facts: &mut Facts) {
+    let mut hashes: Vec<(u64, u32)> = (0..text.len())
+        .filter_map(|row| text.get(row).map(|cell| (hash_bytes(cell.as_bytes()), row as u32)))
+        .collect();
+    profile.missing_count = text.len() - hashes.len();
+    hashes.sort_unstable();
+    let mut runs: Vec<(usize, u32)> =
+        hashes.chunk_by(|a, b| a.0 == b.0).map(|run| (run.len(), run[0].1)).collect();
+    profile.distinct_count = runs.len();
+    runs.sort_by_key(|&(count, row)| (std::cmp::Reverse(count), row));
+    runs.truncate(LEVELS_SHOWN);
+    let cell_of = |row: u32| text.get(row as usize).unwrap_or_default().to_owned();
+    keep_levels(runs.iter().map(|&(count, row)| (cell_of(row), count)).collect(), profile, facts);
+    let lengths = text.iter().flatten().map(|cell| (cell.len(), 1));
+    profile.text = text_summary(lengths, spread(text.len(), |row| text.get(row)), facts);
 }
 
 fn kind_word(column: &Column) -> &'static str {
@@ -415,7 +415,6 @@ fn text_summary<'a>(
     lengths: impl Iterator<Item = (usize, usize)>,
     cells: impl Iterator<Item = &'a str>,
     facts: &mut Facts,
-    row_count: usize,
 ) -> Option<TextSummary> {
     let (mut least, mut most, mut sum, mut count) = (usize::MAX, 0, 0.0, 0usize);
     for (length, times) in lengths {
@@ -444,8 +443,7 @@ fn text_summary<'a>(
     facts.code_like = looked_at > 0
         && nearly_all(coded)
         && spaced * 50 <= looked_at
-        && (nearly_all(shape_share) || most <= CODE_BYTES_MAX && least == most)
-        && row_count > 0;
+        && (nearly_all(shape_share) || most <= CODE_BYTES_MAX && least == most);
     (count > 0).then(|| TextSummary {
         bytes_min: least,
         bytes_mean: sum / count as f64,

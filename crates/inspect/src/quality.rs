@@ -181,7 +181,7 @@ pub(crate) fn check_shape(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
             )
             .evidence("features", features as f64)
             .evidence("rows", rows as f64)
-            .action("Chooses features inside each training fold only, prefers strongly regularised models, and repeats the folds.")
+            .action("Fits every transform inside its training fold only, and repeats the folds.")
             .advice("Trust the interval of the score rather than the score, and confirm on new rows."),
         );
     }

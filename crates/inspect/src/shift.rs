@@ -13,7 +13,7 @@ use crate::finding::{Finding, FindingKind, Severity};
 use crate::inspection::Survey;
 use crate::profile::cell_hashes;
 use crate::statistics::{benjamini_hochberg, chi_squared_upper, ks_distance, ks_p_value, normal_two_sided};
-use crate::words::{count, counted, name, names, percent};
+use crate::words::{count, counted, name, names, percent, verb};
 
 /// Expected share of false alarms among the columns reported.
 const FALSE_DISCOVERY_RATE: f64 = 0.01;
@@ -25,8 +25,8 @@ const DISTANCE_MIN: f64 = 0.1;
 /// Difference of the shares of missing cells that matters.
 const MISSING_DIFFERENCE_MIN: f64 = 0.05;
 
-/// Share of rows with levels never seen from which to warn.
-const UNSEEN_SHARE: f64 = 0.01;
+/// Share of rows with levels never seen from which to warn; below, a rare level missed by chance is no surprise.
+const UNSEEN_SHARE: f64 = 0.05;
 
 /// Rows in either table below which distributions are not compared.
 const ROWS_MIN: usize = 20;
@@ -282,10 +282,11 @@ fn note_unseen(pairs: &[(&Column, &Column)], compared: &[Compared], findings: &m
                 severity,
                 &[&mine.name],
                 format!(
-                    "{} of {} in the other table ({} of its rows) do not occur here.",
+                    "{} of {} in the other table ({} of its rows) {} not occur here.",
                     counted(found.unseen_levels, "level"),
                     name(&mine.name),
-                    percent(found.unseen_share)
+                    percent(found.unseen_share),
+                    verb(found.unseen_levels, "does", "do")
                 ),
             )
             .evidence("levels", found.unseen_levels as f64)

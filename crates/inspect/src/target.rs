@@ -70,7 +70,20 @@ pub(crate) fn examine(
         summary: TargetSummary::Numbers(profile.number),
     };
     let target = match read {
-        Ok(target) => target,
+        Ok(target) if !rows.is_empty() => target,
+        Ok(_) => {
+            findings.push(
+                Finding::new(
+                    FindingKind::EmptyTarget,
+                    Severity::Blocking,
+                    &[&column.name],
+                    format!("The target {} has no value in any row.", words::name(&column.name)),
+                )
+                .action("Nothing can be fitted.")
+                .advice("Choose another --target, or check how missing values are written in the file."),
+            );
+            return (found, None);
+        }
         Err(error) => {
             findings.push(
                 Finding::new(
@@ -85,47 +98,46 @@ pub(crate) fn examine(
             return (found, None);
         }
     };
-    if rows.is_empty() {
-        findings.push(
-            Finding::new(
-                FindingKind::EmptyTarget,
-                Severity::Blocking,
-                &[&column.name],
-                format!("The target {} has no value in any row.", words::name(&column.name)),
-            )
-            .action("Nothing can be fitted.")
-            .advice("Choose another --target, or check how missing values are written in the file."),
-        );
-        return (found, None);
-    }
-    let usable = match target.codes() {
-        Some(codes) => {
-            let mut sizes = vec![0usize; target.class_names().len()];
-            for &code in codes {
-                sizes[code as usize] += 1;
-            }
-            found.summary = TargetSummary::Classes(target.class_names().iter().cloned().zip(sizes).collect());
-            examine_classes(&found, hint, findings)
-        }
-        None => examine_numbers(&found, profile, facts, findings),
+    let usable = if target.codes().is_some() {
+        count_classes(&mut found, &target);
+        examine_classes(&found, hint, findings)
+    } else {
+        examine_numbers(&found, profile, facts, findings)
     };
-    if rows.len() < ROWS_MIN {
-        findings.push(
-            Finding::new(
-                FindingKind::TooFewRows,
-                Severity::Blocking,
-                &[],
-                format!(
-                    "The table has {} with a target, and at least {ROWS_MIN} are needed.",
-                    counted(rows.len(), "row")
-                ),
-            )
-            .evidence("rows", rows.len() as f64)
-            .action("Nothing can be fitted and judged on so few rows.")
-            .advice("Collect more rows."),
-        );
-    }
+    note_few_rows(rows.len(), findings);
     (found, usable.then_some(Goal { rows, target }))
+}
+
+/// Fills in the rows of each class; two classes are a binary task, whatever was asked for.
+fn count_classes(found: &mut TargetProfile, target: &Target) {
+    let mut sizes = vec![0usize; target.class_names().len()];
+    for &code in target.codes().unwrap_or_default() {
+        sizes[code as usize] += 1;
+    }
+    if sizes.len() == 2 {
+        found.decision.task = TaskKind::Binary;
+    }
+    found.summary = TargetSummary::Classes(target.class_names().iter().cloned().zip(sizes).collect());
+}
+
+fn note_few_rows(rows: usize, findings: &mut Vec<Finding>) {
+    if rows >= ROWS_MIN {
+        return;
+    }
+    findings.push(
+        Finding::new(
+            FindingKind::TooFewRows,
+            Severity::Blocking,
+            &[],
+            format!(
+                "The table has {} with a target, and at least {ROWS_MIN} are needed.",
+                counted(rows, "row")
+            ),
+        )
+        .evidence("rows", rows as f64)
+        .action("Nothing can be fitted and judged on so few rows.")
+        .advice("Collect more rows."),
+    );
 }
 
 fn decide(column: &Column, hint: TaskHint, findings: &mut Vec<Finding>) -> TaskDecision {
@@ -294,60 +306,89 @@ fn examine_numbers(
         );
         return false;
     }
-    let Some(summary) = profile.number else { return true };
-    let present = profile_rows(profile, found);
-    let columns: [&str; 1] = [&found.name];
-    if summary.zero_share >= ZERO_SHARE && summary.min >= 0.0 && profile.distinct_count > 10 {
-        findings.push(
-            Finding::new(
-                FindingKind::ZeroTarget,
-                Severity::Info,
-                &columns,
-                format!("{} of the targets are exactly zero and the rest are above it.", percent(summary.zero_share)),
-            )
-            .evidence("zero_share", summary.zero_share)
-            .action("Tries Tweedie and Poisson losses beside the squared one.")
-            .advice("If zero means that nothing happened, a classifier for whether and a model for how much may serve better."),
-        );
-    }
-    if summary.skewness.abs() >= SKEWNESS {
-        findings.push(
-            Finding::new(
-                FindingKind::SkewedTarget,
-                Severity::Info,
-                &columns,
-                format!(
-                    "The target has a long tail (skewness {}): a few large values weigh heavily in the score.",
-                    words::number(summary.skewness)
-                ),
-            )
-            .evidence("skewness", summary.skewness)
-            .action("Tries transformed targets and robust losses, judged on the original scale.")
-            .advice("Choose --metric mae or rmsle if errors matter in proportion."),
-        );
-    }
-    // One value for every fifty rows at the very end of a range with many values.
-    let capped = facts.end_counts.1;
-    if capped * 50 >= present && profile.distinct_count > 100 {
-        findings.push(
-            Finding::new(
-                FindingKind::CappedTarget,
-                Severity::Info,
-                &columns,
-                format!(
-                    "{} ({}) have the greatest target, {}: it looks cut off there.",
-                    counted(capped, "row"),
-                    percent(capped as f64 / present as f64),
-                    words::number(summary.max)
-                ),
-            )
-            .evidence("rows", capped as f64)
-            .evidence("value", summary.max)
-            .action("Keeps these rows as they are.")
-            .advice("A model cannot predict beyond the cut; leave such rows out if the truth lies above it."),
-        );
+    if let Some(summary) = &profile.number {
+        note_zeros(found, profile, summary, findings);
+        note_tail(found, summary, findings);
+        note_cap(found, profile, facts, summary, findings);
     }
     true
+}
+
+fn note_zeros(
+    found: &TargetProfile,
+    profile: &ColumnProfile,
+    summary: &NumberSummary,
+    findings: &mut Vec<Finding>,
+) {
+    if summary.zero_share < ZERO_SHARE || summary.min < 0.0 || profile.distinct_count <= 10 {
+        return;
+    }
+    let share = percent(summary.zero_share);
+    findings.push(
+        Finding::new(
+            FindingKind::ZeroTarget,
+            Severity::Info,
+            &[&found.name],
+            format!("{share} of the targets are exactly zero and the rest are above it."),
+        )
+        .evidence("zero_share", summary.zero_share)
+        .action("Keeps the values as they are.")
+        .advice(
+            "If zero means that nothing happened, a model for whether and one for how much may serve better.",
+        ),
+    );
+}
+
+fn note_tail(found: &TargetProfile, summary: &NumberSummary, findings: &mut Vec<Finding>) {
+    if summary.skewness.abs() < SKEWNESS {
+        return;
+    }
+    findings.push(
+        Finding::new(
+            FindingKind::SkewedTarget,
+            Severity::Info,
+            &[&found.name],
+            format!(
+                "The target has a long tail (skewness {}): a few far values weigh heavily in a squared error.",
+                words::number(summary.skewness)
+            ),
+        )
+        .evidence("skewness", summary.skewness)
+        .action("Keeps the values as they are.")
+        .advice("Choose --metric mae or rmsle if errors matter one by one or in proportion."),
+    );
+}
+
+fn note_cap(
+    found: &TargetProfile,
+    profile: &ColumnProfile,
+    facts: &Facts,
+    summary: &NumberSummary,
+    findings: &mut Vec<Finding>,
+) {
+    let present = profile.histogram.as_ref().map_or(0, |histogram| histogram.counts.iter().sum()).max(1);
+    let capped = facts.end_counts.1;
+    // One value for every fifty rows at the very end of a range with many values.
+    if capped * 50 < present || profile.distinct_count <= 100 {
+        return;
+    }
+    findings.push(
+        Finding::new(
+            FindingKind::CappedTarget,
+            Severity::Info,
+            &[&found.name],
+            format!(
+                "{} ({}) have the greatest target, {}: it looks cut off there.",
+                counted(capped, "row"),
+                percent(capped as f64 / present as f64),
+                words::number(summary.max)
+            ),
+        )
+        .evidence("rows", capped as f64)
+        .evidence("value", summary.max)
+        .action("Keeps these rows as they are.")
+        .advice("A model cannot predict beyond the cut; leave such rows out if the truth lies above it."),
+    );
 }
 
 /// Skewness from which the tail dominates a squared error: that of the exponential distribution.
@@ -355,10 +396,6 @@ const SKEWNESS: f64 = 2.0;
 
 /// Share of zeros from which a target is a mixture of "nothing" and "how much".
 const ZERO_SHARE: f64 = 0.2;
-
-fn profile_rows(profile: &ColumnProfile, found: &TargetProfile) -> usize {
-    profile.histogram.as_ref().map_or(found.missing_count, |histogram| histogram.counts.iter().sum()).max(1)
-}
 
 /// Whether the target can be put into an order for tests along the rows.
 pub(crate) fn is_ordinal(column: &Column) -> bool {

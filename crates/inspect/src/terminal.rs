@@ -26,6 +26,9 @@ impl Default for TerminalStyle {
 /// Columns shown before the rest is only counted.
 const COLUMNS_SHOWN: usize = 100;
 
+/// Bars beside a name.
+const SHAPE_WIDTH: usize = 12;
+
 /// Least width that the table of columns needs.
 const WIDTH_MIN: usize = 60;
 
@@ -99,16 +102,16 @@ impl Page {
         out.push('\n');
         let shown = &inspection.columns[..inspection.columns.len().min(COLUMNS_SHOWN)];
         let widest = shown.iter().map(|column| width_of(&shorten(&column.name, 200))).max().unwrap_or(0);
-        // Fixed columns take 40 places; the name gets at most a third of the width, values what is left.
-        let name_width = widest.clamp(6, (self.width / 3).max(12));
-        let rest = self.width.saturating_sub(name_width + 40);
+        // Fixed columns take 42 places; the name gets at most three tenths of the width, values what is left.
+        let name_width = widest.clamp(6, (self.width * 3 / 10).max(12));
+        let rest = self.width.saturating_sub(name_width + 42);
         let head = format!(
             "{} {} {} {} {} {}",
             pad("column", name_width),
             pad("type", 8),
             pad_left("missing", 8),
             pad_left("distinct", 9),
-            pad("shape", 10),
+            pad("shape", SHAPE_WIDTH),
             fit("values", rest)
         );
         out.push_str(&self.paint("1", head.trim_end()));
@@ -121,7 +124,7 @@ impl Page {
                 pad(column.kind, 8),
                 pad_left(&if missing == 0.0 { "-".to_owned() } else { percent(missing) }, 8),
                 pad_left(&count(column.distinct_count), 9),
-                pad(&sparkline(column), 10),
+                pad(&sparkline(column), SHAPE_WIDTH),
                 fit(&values(column), rest),
             );
             let dropped = column.role.is_dropped();
@@ -229,28 +232,35 @@ fn values(column: &ColumnProfile) -> String {
     format!("{role}{what}")
 }
 
-/// A histogram, or the counts of the most frequent levels, as at most ten bars.
+/// A histogram, or the counts of the most frequent levels, as at most twelve bars.
 fn sparkline(column: &ColumnProfile) -> String {
-    const WIDTH: usize = 10;
-    let counts: Vec<usize> = match &column.histogram {
+    let heights: Vec<f64> = match &column.histogram {
         Some(histogram) => {
-            let bins = histogram.counts.len();
-            let bars = bins.min(WIDTH);
-            (0..bars)
-                .map(|bar| histogram.counts[bar * bins / bars..(bar + 1) * bins / bars].iter().sum())
-                .collect()
+            let counts: Vec<f64> = histogram.counts.iter().map(|&count| count as f64).collect();
+            regroup(&counts, counts.len().min(SHAPE_WIDTH))
         }
-        None => column.levels.iter().take(WIDTH).map(|level| level.count).collect(),
+        None => column.levels.iter().take(SHAPE_WIDTH).map(|level| level.count as f64).collect(),
     };
-    let largest = counts.iter().copied().max().unwrap_or(0).max(1);
-    counts
-        .iter()
-        .map(|&count| {
-            if count == 0 {
-                ' '
-            } else {
-                BARS[(count * (BARS.len() - 1)).div_ceil(largest).min(BARS.len() - 1)]
-            }
+    let largest = heights.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+    let steps = BARS.len() as f64;
+    let bar = |height: &f64| {
+        if *height <= 0.0 {
+            ' '
+        } else {
+            BARS[(height / largest * steps).ceil().clamp(1.0, steps) as usize - 1]
+        }
+    };
+    heights.iter().map(bar).collect()
+}
+
+/// Shares the counts of bins among `count` wider bins of equal width; a bin on an edge is divided.
+fn regroup(bins: &[f64], count: usize) -> Vec<f64> {
+    let width = bins.len() as f64 / count.max(1) as f64;
+    (0..count)
+        .map(|wide| {
+            let (from, to) = (wide as f64 * width, (wide + 1) as f64 * width);
+            let overlap = |bin: usize| (to.min((bin + 1) as f64) - from.max(bin as f64)).max(0.0);
+            (from as usize..(to.ceil() as usize).min(bins.len())).map(|bin| bins[bin] * overlap(bin)).sum()
         })
         .collect()
 }
@@ -365,5 +375,6 @@ mod tests {
         assert_eq!(fit("漢字漢字", 5), "漢字…");
         assert_eq!(pad("ab", 4), "ab  ");
         assert_eq!(bytes(1536), "1.5 KiB");
+        assert_eq!(regroup(&[2.0, 2.0, 4.0], 2), [3.0, 5.0]);
     }
 }

@@ -1,7 +1,7 @@
 //! Made-up tables, each with one fault, and their twins without it.
 
 use kaizen_base::{Rng, Seed};
-use kaizen_inspect::{FindingKind, Inspection, Options, Role, TaskHint, inspect};
+use kaizen_inspect::{FindingKind, Inspection, Options, Role, Severity, TaskHint, inspect};
 use kaizen_table::{Column, SplitPlan, Table, Time, Values};
 
 const ROWS: usize = 2_000;
@@ -279,4 +279,71 @@ fn threads_do_not_change_a_bit() {
         pool.install(|| inspect(&table, Some(("y", TaskHint::Auto)), &Options::default()).unwrap())
     };
     assert_eq!(run(1), run(4));
+}
+
+#[test]
+fn chance_alone_raises_no_alarm() {
+    // Tables in which nothing goes with anything. Of 45, none may be called leaking, ordered, grouped or shifted: the
+    // thresholds lie at six (order), five (groups) and four (leaks) standard errors.
+    for seed in 0..45 {
+        let mut rng = Seed(1_000 + seed).rng();
+        let words: Vec<Option<String>> = (0..ROWS).map(|_| Some(format!("K{:03}", rng.below(200)))).collect();
+        let y = match seed % 3 {
+            0 => Column::number("y", (0..ROWS).map(|_| rng.normal()).collect()),
+            1 => Column::number("y", (0..ROWS).map(|_| rng.below(2) as f64).collect()),
+            _ => Column::category(
+                "y",
+                &(0..ROWS).map(|_| Some(["a", "b", "c", "d"][rng.below(4)])).collect::<Vec<_>>(),
+            ),
+        };
+        let table = Table::from_columns(vec![
+            noise("a", &mut rng),
+            Column::category("customer_id", &words),
+            Column::number("count", (0..ROWS).map(|_| rng.below(9) as f64).collect()),
+            y,
+        ])
+        .unwrap();
+        let (first, second) = ((0..1_400).collect::<Vec<_>>(), (1_400..ROWS as u32).collect::<Vec<_>>());
+        let (train, other) = (table.take(&first), table.take(&second));
+        let options = Options { other: Some(&other), seed: Seed(seed), ..Options::default() };
+        let found = inspect(&train, Some(("y", TaskHint::Auto)), &options).unwrap();
+        // A level that only the other table happens to hold is worth a line, not an alarm.
+        let alarms: Vec<_> = found.findings.iter().filter(|each| each.severity > Severity::Info).collect();
+        assert!(alarms.is_empty(), "seed {seed}: {alarms:?}");
+    }
+}
+
+#[test]
+fn faults_just_large_enough_are_found() {
+    // Power: each fault at about twice its threshold is found in every one of twelve tables.
+    for seed in 0..12 {
+        let mut rng = Seed(2_000 + seed).rng();
+        // A copy of the target with 1 % flipped: an area near 0.99.
+        let y: Vec<f64> = (0..ROWS).map(|_| f64::from(u8::from(rng.uniform() < 0.3))).collect();
+        let copy = y
+            .iter()
+            .map(|&class| if rng.uniform() < 0.01 { 1.0 - class } else { class } + 0.1 * rng.uniform())
+            .collect();
+        let found = look(vec![Column::number("copy", copy), noise("a", &mut rng), Column::number("y", y)]);
+        assert!(has(&found, FindingKind::Leakage), "seed {seed}");
+        // Neighbours with a correlation of 0.25.
+        let mut state = 0.0;
+        let drifting = (0..ROWS)
+            .map(|_| {
+                state = 0.25 * state + rng.normal();
+                state
+            })
+            .collect();
+        let found = look(vec![noise("a", &mut rng), Column::number("y", drifting)]);
+        assert!(has(&found, FindingKind::RowOrder), "seed {seed}");
+        // Groups of ten with an intraclass correlation of 0.15, shuffled.
+        let levels: Vec<f64> = (0..ROWS / 10).map(|_| rng.normal() * 0.42).collect();
+        let mut group: Vec<usize> = (0..ROWS).map(|row| row / 10).collect();
+        rng.shuffle(&mut group);
+        let y = group.iter().map(|&group| levels[group] + rng.normal()).collect();
+        let names: Vec<Option<String>> = group.iter().map(|group| Some(format!("site {group}"))).collect();
+        let found =
+            look(vec![Column::category("site_id", &names), noise("a", &mut rng), Column::number("y", y)]);
+        assert!(has(&found, FindingKind::Groups), "seed {seed}");
+    }
 }

@@ -56,3 +56,26 @@ fn json_has_its_version_and_names() {
     let columns = json["columns"].as_array().unwrap();
     assert!(columns.iter().all(|column| column["kind"].is_string() && column["role"].is_string()));
 }
+
+#[test]
+fn a_small_table_as_people_see_it() {
+    let table = Table::from_columns(vec![
+        Column::number("id", (1..=60).map(f64::from).collect()),
+        Column::number(
+            "age",
+            (0..60).map(|row| if row % 12 == 0 { f64::NAN } else { f64::from(20 + row * 7 % 50) }).collect(),
+        ),
+        Column::category(
+            "city",
+            &(0..60).map(|row| Some(["Bern", "Chur", "Genf"][row * row % 11 % 3])).collect::<Vec<_>>(),
+        ),
+        Column::category(
+            "bought",
+            &(0..60).map(|row| Some(["no", "yes"][usize::from(row * 11 % 7 < 3)])).collect::<Vec<_>>(),
+        ),
+    ])
+    .unwrap();
+    let found = inspect(&table, Some(("bought", TaskHint::Auto)), &Options::default()).unwrap();
+    let text = render_terminal(&found, TerminalStyle { width: 100, colour: false });
+    assert_eq!(text, include_str!("small_table.txt"), "\n{text}");
+}
