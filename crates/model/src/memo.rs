@@ -1,13 +1,15 @@
 //! A cache that many fits of one data set share: bins, scaled copies, vocabularies.
 //!
-//! The first caller of a key computes, the others wait; a value never changes once it is there, so the cache cannot
-//! change a result. Keys name everything that the value depends on besides the data set itself.
+//! A value never changes once it is there, so the cache cannot change a result. Keys name everything that the value
+//! depends on besides the data set itself. Nobody ever waits for another caller: two that ask for an absent key at the
+//! same moment both compute it, and the first to be done is kept. (The road not taken, one computing while others wait,
+//! deadlocks under work stealing: the thread that computes may pick up a task that asks for the same key.)
 
 use std::any::Any;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-type Cell = Arc<OnceLock<Arc<dyn Any + Send + Sync>>>;
+type Cell = Arc<dyn Any + Send + Sync>;
 
 /// A write-once map from keys to shared values of any type.
 #[derive(Default)]
@@ -18,21 +20,26 @@ pub struct Memo {
 impl Memo {
     /// The value of `key`, computed by `make` if it is not there yet.
     ///
-    /// `make` must not ask for the same key. It should not run parallel work that may ask for the same key either;
-    /// one thread computes while the others wait.
-    ///
     /// # Panics
     /// If the key holds a value of another type: two users chose one key.
     pub fn get_or_make<T: Send + Sync + 'static>(&self, key: &str, make: impl FnOnce() -> T) -> Arc<T> {
-        let cell = {
-            let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(cells.entry(key.to_owned()).or_default())
-        };
-        let value = cell.get_or_init(|| Arc::new(make()));
-        match Arc::clone(value).downcast::<T>() {
-            Ok(value) => value,
-            Err(_) => panic!("two types under the key `{key}`"),
+        if let Some(value) = self.get(key) {
+            return value;
         }
+        let made: Cell = Arc::new(make());
+        let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = Arc::clone(cells.entry(key.to_owned()).or_insert(made));
+        drop(cells);
+        typed(kept, key)
+    }
+
+    /// The value of `key`, if it is there.
+    ///
+    /// # Panics
+    /// As [`Memo::get_or_make`].
+    pub fn get<T: Send + Sync + 'static>(&self, key: &str) -> Option<Arc<T>> {
+        let cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+        cells.get(key).map(|cell| typed(Arc::clone(cell), key))
     }
 
     /// Forgets all values whose key starts with `prefix`; values in use live on with their users.
@@ -40,6 +47,10 @@ impl Memo {
         let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
         cells.retain(|key, _| !key.starts_with(prefix));
     }
+}
+
+fn typed<T: Send + Sync + 'static>(cell: Cell, key: &str) -> Arc<T> {
+    cell.downcast::<T>().unwrap_or_else(|_| panic!("two types under the key `{key}`"))
 }
 
 impl std::fmt::Debug for Memo {

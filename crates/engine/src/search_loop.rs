@@ -1,0 +1,303 @@
+//! The outer loop: ask the study for a job, run it under its deadline, tell the study, until time or trials are up.
+//!
+//! One trial at a time, its folds in parallel: the search is then a pure function of seed and results, on any number
+//! of threads.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kaizen_base::{Clock, Seed, Signal};
+use kaizen_learners::LEARNERS;
+use kaizen_model::Shape;
+use kaizen_search::journal::Durability;
+use kaizen_search::samplers::{Portfolio, Tpe};
+use kaizen_search::{
+    Budget, Event as SearchEvent, Failure, FileJournal, History, Journal, MemoryJournal, Plan as StudyPlan,
+    Problem as _, State, Step, Study, StudyError, Task, TrialId,
+};
+use kaizen_space::Config;
+use kaizen_table::Values;
+use kaizen_tabular::pipeline_space::Columns;
+use kaizen_tabular::{
+    FoldOutcome, InMemory, Keeper, Ladder, PipelineSpace, Scoring, TabularProblem, portfolio,
+};
+
+use crate::clock::Timekeeper;
+use crate::error::EngineError;
+use crate::observer::{Event, Observer};
+use crate::plan::Plan;
+use crate::request::FitRequest;
+use crate::run_folder::RunFolder;
+use crate::trial_run::{Bench, Deadlines, JobEnd, Pace, SharedPace, run};
+
+/// Share of the time left that one job may take; the first ones leave room for others, whatever their learner.
+const JOB_SHARE: f64 = 0.4;
+
+/// Seconds between being asked to finish and being stopped, and again until being left behind.
+const GRACE_SECONDS: f64 = 0.3;
+
+/// Trials of a run without any limit.
+const DEFAULT_TRIALS: usize = 60;
+
+/// What a search leaves.
+pub(crate) struct Searched {
+    pub problem: Arc<TabularProblem>,
+    pub history: History,
+    /// What the leaderboard calls a trial.
+    pub labels: BTreeMap<TrialId, String>,
+    /// Clock seconds at which the first model was there.
+    pub first_model_seconds: Option<f64>,
+    /// Clock seconds and best value after each ended job.
+    pub curve: Vec<CurvePoint>,
+    /// The last failure, for the case that nothing came of anything.
+    pub last_failure: String,
+}
+
+/// One step of the learning curve of the search.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct CurvePoint {
+    pub trial: TrialId,
+    pub at_seconds: f64,
+    pub value: f64,
+    pub best: f64,
+}
+
+struct FolderKeeper(Arc<RunFolder>);
+
+impl Keeper for FolderKeeper {
+    fn keep(&self, trial: TrialId, from: usize, folds: &[FoldOutcome]) -> Result<(), String> {
+        self.0.keep(u64::from(trial.0), from, folds).map_err(|error| error.to_string())
+    }
+}
+
+/// Where and until when.
+pub(crate) struct Setting<'a> {
+    pub clock: Arc<dyn Clock>,
+    pub keeper: &'a Timekeeper,
+    pub threads: usize,
+    /// When the search is to end, on the clock; infinity without a limit.
+    pub end_seconds: f64,
+    pub limit_seconds: Option<f64>,
+    pub folder: Option<Arc<RunFolder>>,
+}
+
+pub(crate) fn search(
+    request: &FitRequest,
+    plan: &Plan,
+    setting: &Setting<'_>,
+    observer: &mut dyn Observer,
+) -> Result<Searched, EngineError> {
+    let pace = Arc::new(Pace::new(setting.keeper.alarms().clone(), setting.threads));
+    let keeper: Box<dyn Keeper> = match &setting.folder {
+        Some(folder) => Box::new(FolderKeeper(Arc::clone(folder))),
+        None => Box::new(InMemory),
+    };
+    let problem = Arc::new(problem(request, plan, Box::new(SharedPace(Arc::clone(&pace))), keeper)?);
+    let starts = portfolio::configs(&problem.pipelines, plan.cv.data.table.row_count());
+    let mut study = study(request, plan, setting, &problem, starts)?;
+    if let Some(folder) = &setting.folder {
+        restore(folder, &problem, &study);
+    }
+    let mut pool = pool(setting.threads)?;
+    let mut searched = Loop {
+        labels: labels_of(&problem, &study),
+        first_model_seconds: None,
+        curve: Vec::new(),
+        ended: 0,
+        last_failure: String::new(),
+    };
+    loop {
+        let now = setting.clock.now_seconds();
+        if now >= setting.end_seconds {
+            break;
+        }
+        let Step::Run(task) = study.ask().map_err(study_error)? else { break };
+        let label = searched.begin(&problem, &task, observer);
+        let trial = task.trial;
+        let finish = now + (setting.end_seconds - now) * JOB_SHARE;
+        let grace = GRACE_SECONDS.min(0.05 * (setting.end_seconds - now)).max(0.02);
+        let deadlines = Deadlines { finish, stop: finish + grace, abandon: finish + 2.0 * grace };
+        let bench = Bench {
+            problem: &problem,
+            pool: &pool,
+            clock: &setting.clock,
+            alarms: setting.keeper.alarms(),
+            pace: &pace,
+        };
+        let end = run(&bench, *task, deadlines, observer, setting.limit_seconds);
+        let seconds = setting.clock.now_seconds() - now;
+        if matches!(end, JobEnd::Abandoned) {
+            // Its threads may never come back: go on with fresh ones and leave the old pool to itself.
+            std::mem::forget(std::mem::replace(&mut pool, self::pool(setting.threads)?));
+        }
+        searched.end(&mut study, &problem, trial, label, end, seconds, setting, observer)?;
+    }
+    let Loop { labels, first_model_seconds, curve, last_failure, .. } = searched;
+    let history = study.history().clone();
+    Ok(Searched { problem, history, labels, first_model_seconds, curve, last_failure })
+}
+
+fn problem(
+    request: &FitRequest,
+    plan: &Plan,
+    pacer: Box<SharedPace>,
+    keeper: Box<dyn Keeper>,
+) -> Result<TabularProblem, EngineError> {
+    let table = &plan.cv.data.table;
+    let count = |wanted: fn(&Values) -> bool| table.columns().iter().filter(|c| wanted(&c.values)).count();
+    let shape = Shape {
+        row_count: plan.cv.folds.first().map_or(0, |fold| fold.train.len()),
+        column_count: table.columns().len(),
+        category_count: count(|values| matches!(values, Values::Category(_))),
+        text_count: count(|values| matches!(values, Values::Text(_))),
+        task: plan.task.clone(),
+    };
+    let learners = LEARNERS.iter().copied().filter(|learner| {
+        let card = learner.handles();
+        (plan.monotone.is_empty() || card.monotone) && (request.columns.weight.is_none() || card.weights)
+    });
+    let pipelines =
+        PipelineSpace::new(learners, &shape, Columns::of(table)).map_err(|error| EngineError::Option {
+            option: "--monotone, --weight, --preset",
+            why: format!("no learner is left that can do all of this: {error}"),
+        })?;
+    let scoring = Scoring::new(plan.metric, &plan.cv.data);
+    Ok(TabularProblem::new(Arc::clone(&plan.cv), pipelines, scoring, pacer, keeper))
+}
+
+fn study(
+    request: &FitRequest,
+    plan: &Plan,
+    setting: &Setting<'_>,
+    problem: &TabularProblem,
+    starts: Vec<Config>,
+) -> Result<Study, EngineError> {
+    let trials = match (request.limits.max_trials, request.limits.time_seconds) {
+        (Some(trials), _) => trials,
+        (None, Some(_)) => usize::MAX,
+        (None, None) => DEFAULT_TRIALS,
+    };
+    let full_starts = starts.len();
+    let journal: Box<dyn Journal> = match &setting.folder {
+        Some(folder) => Box::new(FileJournal::new(folder.journal(), Durability::Process)),
+        None => Box::new(MemoryJournal::default()),
+    };
+    Study::new(StudyPlan {
+        space: problem.space().clone(),
+        objectives: problem.objectives().to_vec(),
+        sampler: Box::new(Portfolio::new(starts, Box::new(Tpe::default()))),
+        scheduler: Box::new(Ladder::new(plan.cv.folds_per_repeat, plan.validation.repeats, full_starts)),
+        budget: Budget { trials: u32::try_from(trials).unwrap_or(u32::MAX), seconds: f64::INFINITY },
+        seed: Seed(request.seed).child("study", 0),
+        journal,
+        clock: Arc::clone(&setting.clock),
+        signal: Signal::new(),
+    })
+    .map_err(study_error)
+}
+
+fn study_error(error: StudyError) -> EngineError {
+    EngineError::Journal(Box::new(error))
+}
+
+/// Puts back what an interrupted run kept.
+fn restore(folder: &RunFolder, problem: &TabularProblem, study: &Study) {
+    let total = problem.cv.folds.len();
+    for trial in study.history().trials() {
+        let mut from = 0;
+        for measurement in &trial.measurements {
+            let Some(folds) = folder.restore(u64::from(trial.id.0), from) else { break };
+            from += folds.len();
+            problem.restore(trial.id, folds);
+            if from >= measurement.fidelity.steps(total) && from >= total {
+                break;
+            }
+        }
+    }
+}
+
+fn labels_of(problem: &TabularProblem, study: &Study) -> BTreeMap<TrialId, String> {
+    study.history().trials().iter().map(|trial| (trial.id, label(problem, trial.id, &trial.config))).collect()
+}
+
+fn label(problem: &TabularProblem, trial: TrialId, config: &Config) -> String {
+    format!("{} #{}", problem.pipelines.learner_of(config), trial.0)
+}
+
+fn pool(threads: usize) -> Result<rayon::ThreadPool, EngineError> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|error| EngineError::Io { path: "threads".into(), source: std::io::Error::other(error) })
+}
+
+struct Loop {
+    labels: BTreeMap<TrialId, String>,
+    first_model_seconds: Option<f64>,
+    curve: Vec<CurvePoint>,
+    ended: usize,
+    last_failure: String,
+}
+
+impl Loop {
+    fn begin(&mut self, problem: &TabularProblem, task: &Task, observer: &mut dyn Observer) -> String {
+        let label =
+            self.labels.entry(task.trial).or_insert_with(|| label(problem, task.trial, &task.config)).clone();
+        observer.on(Event::Started { label: label.clone() });
+        label
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one step of one loop")]
+    fn end(
+        &mut self,
+        study: &mut Study,
+        problem: &TabularProblem,
+        trial: TrialId,
+        label: String,
+        end: JobEnd,
+        seconds: f64,
+        setting: &Setting<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<(), EngineError> {
+        self.ended += 1;
+        let now = setting.clock.now_seconds();
+        let outcome = match end {
+            JobEnd::Measured(fidelity, value) => {
+                study.report(trial, fidelity, &[value], seconds).map_err(study_error)?;
+                study.leave(trial, Ok(())).map_err(study_error)?;
+                self.first_model_seconds.get_or_insert(now);
+                Ok(value)
+            }
+            JobEnd::Failed(failure) => {
+                // Out of time is not a fault of the trial: it waits for a resumed run.
+                let state = match failure.clone() {
+                    Failure::Stopped => State::Waiting,
+                    failure => State::Failed(failure),
+                };
+                study.tell(SearchEvent::Left { trial, state }).map_err(study_error)?;
+                Err(failure.to_string())
+            }
+            JobEnd::Abandoned => {
+                study
+                    .tell(SearchEvent::Left { trial, state: State::Failed(Failure::Timeout) })
+                    .map_err(study_error)?;
+                Err("it did not stop when its time was up".to_owned())
+            }
+        };
+        let metric = problem.scoring.metric;
+        let best = study.history().best().and_then(|best| {
+            let loss = best.last()?.losses[0];
+            Some((self.labels.get(&best.id)?.clone(), problem.objectives()[0].value(loss)))
+        });
+        match &outcome {
+            Ok(value) => {
+                let so_far = self.curve.last().map_or(*value, |point| point.best);
+                let best = if metric.is_better(*value, so_far) { *value } else { so_far };
+                self.curve.push(CurvePoint { trial, at_seconds: now, value: *value, best });
+            }
+            Err(why) => self.last_failure.clone_from(why),
+        }
+        observer.on(Event::Ended { label, outcome, seconds, trials: self.ended, best });
+        Ok(())
+    }
+}

@@ -1,0 +1,124 @@
+//! Fits a pipeline fold by fold and keeps what it says of the rows it has not seen.
+
+use std::sync::Arc;
+
+use kaizen_base::{Seed, Signal};
+use kaizen_model::{Ctx, Dataset, FitError, Predictions, Sample};
+use kaizen_table::Fold;
+use rayon::prelude::*;
+
+use crate::pipeline::{FittedPipeline, Pipeline};
+
+/// A data set with the folds that every trial is judged on.
+#[derive(Debug)]
+pub struct CrossValidation {
+    /// Features after the shared preparation, target and weights.
+    pub data: Arc<Dataset>,
+    /// The folds, in the order in which they are fitted; later repeats follow the first.
+    pub folds: Vec<Fold>,
+    /// Folds of the first repeat: after these every row has been validated as often as it ever is in one repeat.
+    pub folds_per_repeat: usize,
+}
+
+/// One fold of one trial.
+#[derive(Clone)]
+pub struct FoldOutcome {
+    /// Which fold.
+    pub fold: usize,
+    /// The fitted pipeline.
+    pub pipeline: FittedPipeline,
+    /// Its predictions of the fold's validation rows, in their order.
+    pub predictions: Predictions,
+    /// Whether the fit was rounded off early.
+    pub cut_short: bool,
+}
+
+/// The folds of one trial that are done, in fold order.
+#[derive(Clone, Default)]
+pub struct TrialOutcome {
+    /// Done folds, ascending and without gaps.
+    pub folds: Vec<FoldOutcome>,
+}
+
+impl CrossValidation {
+    /// Fits folds `from..until` in parallel; `signal` is asked for a fold's signal when the fold begins.
+    ///
+    /// # Errors
+    /// The error of the first fold that failed, in fold order.
+    pub fn fit_folds(
+        &self,
+        pipeline: &Pipeline,
+        from: usize,
+        until: usize,
+        seed: Seed,
+        signal: &(dyn Fn() -> Signal + Sync),
+    ) -> Result<Vec<FoldOutcome>, FitError> {
+        let outcomes: Vec<Result<FoldOutcome, FitError>> = (from..until)
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|index| self.fit_fold(pipeline, index, seed, &signal()))
+            .collect();
+        outcomes.into_iter().collect()
+    }
+
+    fn fit_fold(
+        &self,
+        pipeline: &Pipeline,
+        index: usize,
+        seed: Seed,
+        signal: &Signal,
+    ) -> Result<FoldOutcome, FitError> {
+        let fold = &self.folds[index];
+        let sample = Sample { data: &self.data, train: &fold.train, valid: Some(&fold.valid) };
+        let ctx = Ctx { seed: seed.child("fold", index as u64), signal };
+        let (fitted, outcome) = pipeline.fit(sample, &format!("fold{index}"), &ctx)?;
+        let predictions = match outcome.valid_predictions {
+            Some(predictions) => predictions,
+            None => fitted
+                .predict(&self.data.table.take(&fold.valid))
+                .map_err(|error| FitError::Unfit(error.to_string()))?,
+        };
+        if predictions.values.iter().any(|value| !value.is_finite()) {
+            return Err(FitError::Unfit("its predictions are not finite numbers".to_owned()));
+        }
+        Ok(FoldOutcome { fold: index, pipeline: fitted, predictions, cut_short: outcome.cut_short })
+    }
+
+    /// The rows validated by the first `done` folds, ascending.
+    pub fn covered_rows(&self, done: usize) -> Vec<u32> {
+        let mut rows: Vec<u32> =
+            self.folds[..done].iter().flat_map(|fold| fold.valid.iter().copied()).collect();
+        rows.sort_unstable();
+        rows.dedup();
+        rows
+    }
+
+    /// Out-of-fold predictions of `rows` (each validated by at least one of the given folds): the mean over repeats.
+    ///
+    /// # Panics
+    /// If no given fold validated one of the rows.
+    pub fn out_of_fold(&self, outcome: &TrialOutcome, rows: &[u32]) -> Predictions {
+        let outputs = self.data.task.output_count();
+        let mut sums = vec![0.0; self.data.target.len() * outputs];
+        let mut counts = vec![0_u32; self.data.target.len()];
+        for fold in &outcome.folds {
+            for (place, &row) in self.folds[fold.fold].valid.iter().enumerate() {
+                counts[row as usize] += 1;
+                let start = row as usize * outputs;
+                for (sum, value) in sums[start..start + outputs].iter_mut().zip(fold.predictions.row(place)) {
+                    *sum += value;
+                }
+            }
+        }
+        let values = rows
+            .iter()
+            .flat_map(|&row| {
+                let count = f64::from(counts[row as usize]);
+                assert!(count > 0.0, "row {row} was not validated");
+                let start = row as usize * outputs;
+                sums[start..start + outputs].iter().map(move |sum| sum / count).collect::<Vec<_>>()
+            })
+            .collect();
+        Predictions::new(outputs, values)
+    }
+}

@@ -1,0 +1,182 @@
+//! A list of transforms and a learner, unfitted and fitted.
+
+use std::sync::Arc;
+
+use kaizen_model::{
+    Ctx, Dataset, FitError, Fitted, FittedTransform, Learner, LoadError, Model, PredictError, Predictions,
+    Sample, State,
+};
+use kaizen_space::Config;
+use kaizen_table::Table;
+use serde_json::json;
+
+/// One transform with its configuration.
+#[derive(Clone)]
+pub struct PipelineStep {
+    /// The transform.
+    pub transform: &'static dyn kaizen_transforms::Step,
+    /// Its configuration.
+    pub config: Config,
+}
+
+/// Transforms in order, then a learner.
+#[derive(Clone)]
+pub struct Pipeline {
+    /// Applied in order.
+    pub steps: Vec<PipelineStep>,
+    /// Learns from what the last step gives.
+    pub learner: &'static dyn Learner,
+    /// The learner's configuration.
+    pub config: Config,
+}
+
+/// A transform after its fit, with the name to load it by.
+#[derive(Clone)]
+struct FittedStep {
+    name: &'static str,
+    transform: Arc<dyn FittedTransform>,
+}
+
+/// A pipeline after its fit: predicts rows of the table that its data set had.
+#[derive(Clone)]
+pub struct FittedPipeline {
+    steps: Vec<FittedStep>,
+    learner: &'static str,
+    model: Arc<dyn Model>,
+}
+
+/// A data set after the steps, for one set of training rows; shared by all trials with these steps.
+struct Prepared {
+    data: Dataset,
+    steps: Vec<FittedStep>,
+}
+
+impl Pipeline {
+    /// Fits on `sample.train`, transforms included.
+    ///
+    /// `fold_key` names the training rows: pipelines with equal steps share the transformed data of one key through
+    /// the data set's memo. With no steps the data set itself is used, and with it everything the learners keep there.
+    ///
+    /// # Errors
+    /// As [`Learner::fit`].
+    pub fn fit(
+        &self,
+        sample: Sample<'_>,
+        fold_key: &str,
+        ctx: &Ctx<'_>,
+    ) -> Result<(FittedPipeline, Fitted), FitError> {
+        let (steps, fitted) = if self.steps.is_empty() {
+            (Vec::new(), self.learner.fit(&self.config, sample, ctx)?)
+        } else {
+            let prepared = self.prepare(sample, fold_key, ctx)?;
+            let sample = Sample { data: &prepared.data, ..sample };
+            (prepared.steps.clone(), self.learner.fit(&self.config, sample, ctx)?)
+        };
+        let Fitted { model, valid_predictions, cut_short } = fitted;
+        let model: Arc<dyn Model> = Arc::from(model);
+        let pipeline = FittedPipeline { steps, learner: self.learner.card().name, model: Arc::clone(&model) };
+        Ok((pipeline, Fitted { model: Box::new(SharedModel(model)), valid_predictions, cut_short }))
+    }
+
+    fn prepare(&self, sample: Sample<'_>, fold_key: &str, ctx: &Ctx<'_>) -> Result<Arc<Prepared>, FitError> {
+        let mut key = format!("prepared/{fold_key}");
+        for step in &self.steps {
+            key.push_str(&format!("/{}:{}", step.transform.card().name, step.config.digest()));
+        }
+        if let Some(prepared) = sample.data.memo.get::<Prepared>(&key) {
+            return Ok(prepared);
+        }
+        let mut steps = Vec::with_capacity(self.steps.len());
+        let mut data: Option<Dataset> = None;
+        for step in &self.steps {
+            let current = data.as_ref().unwrap_or(sample.data);
+            // The seed must not depend on the trial: what is shared has to be the same whoever makes it first.
+            let shared = Ctx { seed: kaizen_base::Seed(0).child(step.transform.card().name, 0), ..*ctx };
+            let (fitted, table) =
+                step.transform.fit_apply(&step.config, Sample { data: current, ..sample }, &shared)?;
+            let next = current.with_table(table);
+            data = Some(next);
+            steps.push(FittedStep { name: step.transform.card().name, transform: Arc::from(fitted) });
+        }
+        let data = match data {
+            Some(data) => data,
+            None => sample.data.with_table(sample.data.table.clone()),
+        };
+        Ok(sample.data.memo.get_or_make(&key, || Prepared { data, steps }))
+    }
+}
+
+/// Lets a model be owned by a pipeline and looked at by a caller.
+struct SharedModel(Arc<dyn Model>);
+
+impl Model for SharedModel {
+    fn predict(&self, table: &Table) -> Result<Predictions, PredictError> {
+        self.0.predict(table)
+    }
+
+    fn view(&self) -> kaizen_model::View<'_> {
+        self.0.view()
+    }
+
+    fn save(&self) -> State {
+        self.0.save()
+    }
+}
+
+impl FittedPipeline {
+    /// The learner's name.
+    pub fn learner(&self) -> &'static str {
+        self.learner
+    }
+
+    /// The model behind the transforms.
+    pub fn model(&self) -> &dyn Model {
+        &*self.model
+    }
+
+    /// Predictions of all rows.
+    ///
+    /// # Errors
+    /// [`PredictError`].
+    pub fn predict(&self, table: &Table) -> Result<Predictions, PredictError> {
+        if self.steps.is_empty() {
+            return self.model.predict(table);
+        }
+        let mut table = table.clone();
+        for step in &self.steps {
+            table = step.transform.apply(&table)?;
+        }
+        self.model.predict(&table)
+    }
+
+    /// As plain data.
+    pub fn save(&self) -> State {
+        let names: Vec<&str> = self.steps.iter().map(|step| step.name).collect();
+        let mut state = State::new(json!({ "learner": self.learner, "steps": names }))
+            .with_part("model", self.model.save());
+        for (index, step) in self.steps.iter().enumerate() {
+            state = state.with_part(&format!("step_{index}"), step.transform.save());
+        }
+        state
+    }
+
+    /// Brings back what [`FittedPipeline::save`] gave.
+    ///
+    /// # Errors
+    /// [`LoadError`].
+    pub fn load(state: &State) -> Result<Self, LoadError> {
+        let names: Vec<String> = state.read("steps")?;
+        let mut steps = Vec::with_capacity(names.len());
+        for (index, name) in names.iter().enumerate() {
+            let transform = kaizen_transforms::by_name(name)
+                .ok_or_else(|| LoadError::Unknown { kind: "transform", name: name.clone() })?;
+            let fitted = transform.load(state.part(&format!("step_{index}"))?)?;
+            steps.push(FittedStep { name: transform.card().name, transform: Arc::from(fitted) });
+        }
+        let name = state.text("learner")?;
+        let learner = kaizen_learners::by_name(name)
+            .ok_or_else(|| LoadError::Unknown { kind: "learner", name: name.to_owned() })?;
+        let model = learner.load(state.part("model")?)?;
+        Ok(Self { steps, learner: learner.card().name, model: Arc::from(model) })
+    }
+}
