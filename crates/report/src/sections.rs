@@ -150,7 +150,8 @@ pub(crate) fn search(points: &[SearchPoint], headline: &Headline) -> Markup {
         points.iter().enumerate().map(|(index, point)| ((index + 1) as f64, *point)).collect();
     html! {
         p class="lead" {
-            (words::counted(points.len(), "trial")) ", " (words::count(failed)) " of them failed and cost nothing but themselves."
+            (words::counted(points.len(), "trial"))
+            @if failed == 0 { "; none failed." } @else { ", of which " (words::count(failed)) " failed and cost nothing but themselves." }
         }
         div class="plots" {
             (search_plot(&by_time, "seconds since the start", headline))
