@@ -53,7 +53,7 @@ mod trial;
 pub use budget::Budget;
 pub use event::{Event, EventError};
 pub use fidelity::Fidelity;
-pub use history::History;
+pub use history::{Changes, Cursor, History};
 pub use journal::{FileJournal, Header, Journal, JournalError, MemoryJournal};
 pub use objective::{Direction, Objective};
 pub use problem::{Ctx, Problem};
