@@ -7,6 +7,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use p256::ecdsa;
 use p256::elliptic_curve::Generate as _;
@@ -28,7 +29,7 @@ impl SigningKey {
     /// Reads the key at `path`, or makes one there (mode 0600, its folder 0700) if there is none.
     ///
     /// The public key is written beside it as `<path>.pub`, for those who are to check signatures.
-    /// Of two processes that do this at once, both end with the same key.
+    /// Of two processes or threads that do this at once, both end with the same key.
     ///
     /// # Errors
     /// [`KeyError::Io`], [`KeyError::Exposed`] or [`KeyError::Malformed`].
@@ -103,13 +104,17 @@ fn public_path(path: &Path) -> PathBuf {
     name.into()
 }
 
+/// Numbers temporary files, so that two threads of one process never share one.
+static NEXT_PARTIAL: AtomicU64 = AtomicU64::new(0);
+
 /// Creates the file whole and for its owner alone; answers false if there is one already.
 fn create_private(path: &Path, bytes: &[u8]) -> io::Result<bool> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         create_private_folder(folder)?;
     }
     let mut temporary = path.as_os_str().to_owned();
-    temporary.push(format!(".{}.partial", std::process::id()));
+    let number = NEXT_PARTIAL.fetch_add(1, Ordering::Relaxed);
+    temporary.push(format!(".{}.{number}.partial", std::process::id()));
     let temporary = PathBuf::from(temporary);
     let linked = (|| {
         let mut file = open_private(&temporary)?;
@@ -182,6 +187,20 @@ mod tests {
         let public = fs::read_to_string(public_path(&path)).unwrap();
         assert_eq!(VerifyingKey::from_pem(&public).unwrap(), first.verifying_key());
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 2, "no partial file stays");
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn threads_that_race_end_with_one_key() {
+        let folder = folder("race");
+        let path = folder.join("signing.pem");
+        let keys: Vec<VerifyingKey> = std::thread::scope(|scope| {
+            let open = || SigningKey::open_or_create(&path).unwrap().verifying_key();
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(keys.iter().all(|key| *key == keys[0]));
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "no partial file stays");
         fs::remove_dir_all(&folder).unwrap();
     }
 
