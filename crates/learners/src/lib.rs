@@ -24,6 +24,7 @@ pub const LEARNERS: &[&dyn Learner] = &[
     &linear::learner::Linear,
     &bayes::gaussian::GaussianNaiveBayes,
     &neighbors::nearest::NearestNeighbors,
+    &trees::readable::DecisionTree,
     &trees::boosted::BoostedTrees,
     &trees::symmetric::SymmetricTrees,
 ];

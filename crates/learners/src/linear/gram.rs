@@ -72,9 +72,11 @@ impl Gram {
     }
 
     /// Intercept and weights of the minimum for a penalty, starting from `start` (intercept first).
-    pub(crate) fn minimise(&self, penalty: Penalty, start: &[f64]) -> Vec<f64> {
+    ///
+    /// Coordinate descent ends when no weight moves the mean square by more than `tolerance` of the target's.
+    pub(crate) fn minimise(&self, penalty: Penalty, start: &[f64], tolerance: f64) -> Vec<f64> {
         let weights = if penalty.absolute > 0.0 {
-            self.descend(penalty, start[1..].to_vec())
+            self.descend(penalty, start[1..].to_vec(), tolerance)
         } else {
             self.factor(penalty.square).solve(&self.with_target)
         };
@@ -114,7 +116,7 @@ impl Gram {
         Cholesky::new(matrix, self.size, trace * 1e-14)
     }
 
-    fn descend(&self, penalty: Penalty, mut weights: Vec<f64>) -> Vec<f64> {
+    fn descend(&self, penalty: Penalty, mut weights: Vec<f64>, tolerance: f64) -> Vec<f64> {
         let size = self.size;
         // Products of each term with the present residual.
         let mut slopes = self.with_target.clone();
@@ -139,7 +141,7 @@ impl Gram {
                     largest = largest.max(own * change * change);
                 }
             }
-            if largest <= 1e-14 * self.target_square {
+            if largest <= tolerance * self.target_square {
                 break;
             }
         }

@@ -219,6 +219,8 @@ impl Fit<'_> {
             target: &target,
             weights: &weights,
             mix: self.settings.mix,
+            // A strength that was given is meant for the target as it is; one on a path is found on its own scale.
+            absolute_unit: if self.settings.strength.is_some() { 1.0 / outcome.scale.1 } else { 1.0 },
             start,
         };
         let chosen = walk(inputs, &choice, self.ctx.signal)?;

@@ -10,7 +10,7 @@ use kaizen_model::FitError;
 use super::design::{Design, Rows};
 use super::gram::Gram;
 use super::loss::Loss;
-use super::solver::{Penalty, Problem};
+use super::solver::{Effort, Penalty, Problem};
 
 /// Terms up to which the Gram matrix is used for squares.
 const GRAM_TERMS: usize = 400;
@@ -18,14 +18,17 @@ const GRAM_TERMS: usize = 400;
 /// Multiplications up to which the Gram matrix is worth its time.
 const GRAM_WORK: usize = 4_000_000_000;
 
-/// Expected decrease, as a share of the loss, below which one penalty's descent ends on a path.
-const PATH_TOLERANCE: f64 = 1e-7;
+/// Effort for one penalty of many: what is left of the loss to gain is far below what validation can tell apart.
+const PATH_EFFORT: Effort = Effort { tolerance: 1e-5, step_limit: 60 };
 
-/// The same where one penalty is all that is asked for.
-const FIXED_TOLERANCE: f64 = 1e-14;
+/// Effort where one penalty is all that is asked for.
+const FIXED_EFFORT: Effort = Effort { tolerance: 1e-14, step_limit: 5_000 };
 
-/// Penalties that may be no better before the walk ends.
-const PATIENCE: usize = 4;
+/// The same for coordinate descent on a Gram matrix, whose sweeps cost next to nothing.
+const GRAM_TOLERANCE: (f64, f64) = (1e-14, 1e-28);
+
+/// Penalties that may be no better before the walk ends; the loss is nearly convex along the path.
+const PATIENCE: usize = 2;
 
 /// What is fitted.
 pub(crate) struct Inputs<'a> {
@@ -36,6 +39,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) weights: &'a [f64],
     /// Share of the absolute penalty, 0 to 1.
     pub(crate) mix: f64,
+    /// Factor on the absolute penalty: what a strength in the units of the target is on the scale of `target`.
+    pub(crate) absolute_unit: f64,
     /// [1 + terms, outputs], zero but for the intercept.
     pub(crate) start: Vec<f64>,
 }
@@ -79,7 +84,7 @@ pub(crate) fn by_gram(design: &Design, loss: Loss) -> bool {
 
 /// Walks the path and chooses.
 pub(crate) fn walk(inputs: Inputs<'_>, choice: &Choice<'_>, signal: &Signal) -> Result<Chosen, FitError> {
-    let Inputs { design, loss, target, weights, mix, start } = inputs;
+    let Inputs { design, loss, target, weights, mix, absolute_unit, start } = inputs;
     if signal.flow() == kaizen_base::Flow::Stop {
         return Err(FitError::Stopped);
     }
@@ -91,20 +96,22 @@ pub(crate) fn walk(inputs: Inputs<'_>, choice: &Choice<'_>, signal: &Signal) -> 
         None => largest_slope(&problem, &start),
     };
     let strengths = strengths(mix, first_slope, design, choice, gram.is_some());
-    let tolerance = if matches!(choice, Choice::Fixed(_)) { FIXED_TOLERANCE } else { PATH_TOLERANCE };
+    let fixed = matches!(choice, Choice::Fixed(_));
+    let effort = if fixed { FIXED_EFFORT } else { PATH_EFFORT };
+    let gram_tolerance = if fixed { GRAM_TOLERANCE.1 } else { GRAM_TOLERANCE.0 };
     let mut at = start;
     let mut best: Option<(f64, Chosen)> = None;
     let mut worse = 0;
     for strength in strengths {
-        let penalty = Penalty { absolute: strength * mix, square: strength * (1.0 - mix) };
+        let penalty = Penalty { absolute: strength * mix * absolute_unit, square: strength * (1.0 - mix) };
         let cut_short = if let Some(gram) = &gram {
-            at = gram.minimise(penalty, &at);
+            at = gram.minimise(penalty, &at, gram_tolerance);
             match signal.flow() {
                 kaizen_base::Flow::Stop => return Err(FitError::Stopped),
                 flow => flow == kaizen_base::Flow::Finish,
             }
         } else {
-            let minimum = problem.minimise(penalty, at, tolerance, signal)?;
+            let minimum = problem.minimise(penalty, at, effort, signal)?;
             at = minimum.weights;
             minimum.cut_short
         };

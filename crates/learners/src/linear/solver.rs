@@ -16,9 +16,6 @@ use super::loss::Loss;
 /// Past steps that shape the next one.
 const MEMORY: usize = 10;
 
-/// Steps for one penalty; convergence is usually reached in a tenth of them.
-const STEP_LIMIT: usize = 300;
-
 /// Halvings of a step length before the step is given up: the problem is then flat to rounding.
 const HALVING_LIMIT: usize = 30;
 
@@ -44,6 +41,15 @@ pub(crate) struct Penalty {
     pub(crate) square: f64,
 }
 
+/// How long to descend.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Effort {
+    /// Ends when the expected decrease is below this share of the loss of the start.
+    pub(crate) tolerance: f64,
+    /// Ends after this many steps.
+    pub(crate) step_limit: usize,
+}
+
 /// Where a minimisation ended.
 pub(crate) struct Minimum {
     /// [1 + terms, outputs].
@@ -59,12 +65,12 @@ struct Pair {
 }
 
 impl Problem<'_> {
-    /// Descends from `start` until the expected decrease is below `tolerance` times the loss of predicting nothing.
+    /// Descends from `start` as far as the effort goes.
     pub(crate) fn minimise(
         &self,
         penalty: Penalty,
         start: Vec<f64>,
-        tolerance: f64,
+        effort: Effort,
         signal: &Signal,
     ) -> Result<Minimum, FitError> {
         let outputs = self.loss.outputs();
@@ -73,9 +79,9 @@ impl Problem<'_> {
         let mut scores = vec![0.0; self.target.len() * outputs];
         self.design.rows.scores(&at, outputs, &mut scores);
         let (mut value, mut gradient) = self.value_and_gradient(&scores, &at, penalty);
-        let floor = tolerance * value.max(1e-3);
+        let floor = effort.tolerance * value.max(1e-3);
         let mut pairs: VecDeque<Pair> = VecDeque::with_capacity(MEMORY);
-        for _ in 0..STEP_LIMIT {
+        for _ in 0..effort.step_limit {
             match signal.flow() {
                 Flow::Continue => {}
                 Flow::Finish => return Ok(Minimum { weights: at, cut_short: true }),

@@ -5,12 +5,13 @@
 use kaizen_base::Card;
 use kaizen_model::{Ctx, FitError, Fitted, Handles, Inputs, Learner, LoadError, Model, Sample, Shape, State};
 use kaizen_space::{Config, Param, Space};
+use kaizen_table::MISSING_CODE;
 use kaizen_trees::{BoostParams, Categories, Growth, RowSampling};
 
-use super::boosting::{TreeTarget, boost, objectives, patience};
+use super::boosting::{Plan, TreeTarget, boost, objectives, patience};
 use super::data::shared_bins;
 use super::model::TreeModel;
-use crate::features::{admit, own_cells};
+use crate::features::{Cells, admit, own_cells};
 use crate::parameters::space;
 
 static CARD: Card = Card {
@@ -91,10 +92,34 @@ impl Learner for BoostedTrees {
                 }
             })
             .collect();
-        boost(features, &bins, sample, target, &params, ctx)
+        let plan = Plan { params, columns: Some(learnable(&cells, sample)) };
+        boost(features, &bins, sample, target, &plan, ctx)
     }
 
     fn load(&self, state: &State) -> Result<Box<dyn Model>, LoadError> {
         Ok(Box::new(TreeModel::load(state)?))
     }
+}
+
+/// Training rows that a level must have on average before sets of levels are tried. Below it a column is close to an
+/// identifier: some set of its levels fits any target, and nothing of that holds for a later row.
+const ROWS_A_LEVEL: usize = 3;
+
+/// Columns from which sets of levels, or thresholds, can be learned; all if there is none such.
+fn learnable(cells: &[Cells<'_>], sample: Sample<'_>) -> Vec<u32> {
+    let enough = |cells: &Cells<'_>| {
+        let Cells::Category(codes) = cells else { return true };
+        let mut levels: Vec<u32> = sample
+            .train
+            .iter()
+            .map(|&row| codes[row as usize])
+            .filter(|&code| code != MISSING_CODE)
+            .collect();
+        let present = levels.len();
+        levels.sort_unstable();
+        levels.dedup();
+        present >= ROWS_A_LEVEL * levels.len()
+    };
+    let chosen: Vec<u32> = (0..cells.len() as u32).filter(|&index| enough(&cells[index as usize])).collect();
+    if chosen.is_empty() { (0..cells.len() as u32).collect() } else { chosen }
 }

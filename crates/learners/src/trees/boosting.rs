@@ -63,15 +63,24 @@ pub(crate) fn objectives(task: &Task, classes: &Classes, shared: bool) -> Vec<Ob
     }
 }
 
+/// What is boosted.
+pub(crate) struct Plan {
+    /// One for each ensemble of the model.
+    pub(crate) params: Vec<BoostParams>,
+    /// Columns that may be used, ascending; `None` is all.
+    pub(crate) columns: Option<Vec<u32>>,
+}
+
 /// One boosting for each set of parameters, as a fitted model.
 pub(crate) fn boost(
     features: Features,
     bins: &Bins,
     sample: Sample<'_>,
     target: TreeTarget,
-    params: &[BoostParams],
+    plan: &Plan,
     ctx: &Ctx<'_>,
 ) -> Result<Fitted, FitError> {
+    let params = &plan.params;
     let values = target.values(sample);
     let judged: Option<Vec<u32>> = sample.valid.map(|rows| judged_rows(sample, &target.classes, rows));
     let mut ensembles = Vec::with_capacity(params.len());
@@ -80,6 +89,7 @@ pub(crate) fn boost(
     for (index, params) in params.iter().enumerate() {
         let mut input = TrainInput::new(bins, sample.train, values);
         input.valid_rows = judged.as_deref().filter(|rows| !rows.is_empty());
+        input.features = plan.columns.as_deref();
         input.weights = sample.data.weights.as_ref().map(|weights| weights.as_slice());
         let mut last_round = 0;
         let trained =

@@ -5,7 +5,9 @@
 
 pub mod boosted;
 pub(crate) mod boosting;
+pub(crate) mod cart;
 pub(crate) mod data;
 pub(crate) mod model;
+pub mod readable;
 pub(crate) mod storage;
 pub mod symmetric;

@@ -8,7 +8,7 @@ use kaizen_model::{Ctx, FitError, Fitted, Handles, Inputs, Learner, LoadError, M
 use kaizen_space::{Config, Param, Space};
 use kaizen_trees::{BoostParams, Categories, Growth, OrderedParams, RowSampling, automatic_rate};
 
-use super::boosting::{TreeTarget, boost, objectives, patience};
+use super::boosting::{Plan, TreeTarget, boost, objectives, patience};
 use super::data::shared_bins;
 use super::model::TreeModel;
 use crate::features::{admit, own_cells};
@@ -99,7 +99,7 @@ impl Learner for SymmetricTrees {
                 }
             })
             .collect();
-        boost(features, &bins, sample, target, &params, ctx)
+        boost(features, &bins, sample, target, &Plan { params, columns: None }, ctx)
     }
 
     fn load(&self, state: &State) -> Result<Box<dyn Model>, LoadError> {
