@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::tidy;
+use crate::{docs, tidy};
 
 /// A step that is a command.
 struct Step {
@@ -61,6 +61,9 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         run_step(root, step)?;
         report(step.name, start);
     }
+    let plugins = now();
+    docs::run(root, &["--check".to_owned()]).context("the page of plug-ins is stale")?;
+    report("plugins", plugins);
     report("all", start);
     Ok(())
 }
