@@ -5,7 +5,7 @@
 //! Nested and binary columns are left out with a note each.
 
 use std::fs::File;
-use std::io::{Cursor, Read, Seek};
+use std::io::{Cursor, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchReader};
 use arrow_cast::cast;
+use arrow_ipc::reader::StreamReader;
 use arrow_schema::{DataType, Field, TimeUnit};
 use kaizen_base::Digest;
 use kaizen_table::MISSING_BOOLEAN;
@@ -27,7 +28,9 @@ use crate::assemble::{Assembler, Mode};
 use crate::builder::{Builder, MomentBuilder, NumberBuilder, TextBuilder, WordsBuilder};
 use crate::error::DataError;
 use crate::format::{Compression, Facts, Format};
+use crate::guard::guarded;
 use crate::infer::{Decision, Hints, decide};
+use crate::ipc::{self, FILE_MAGIC_BYTES};
 use crate::names::{Names, clean};
 use crate::note::Note;
 use crate::options::ReadOptions;
@@ -77,7 +80,7 @@ impl Kind {
 
     fn builder(self) -> Builder {
         match self {
-            Self::Number { .. } => Builder::Number(NumberBuilder::default()),
+            Self::Number { .. } => Builder::Number(NumberBuilder { typed: true, ..NumberBuilder::default() }),
             Self::Moment { .. } => Builder::Moment(MomentBuilder::typed()),
             Self::Truth => Builder::Truth(Vec::new()),
             Self::Words => Builder::Words(WordsBuilder::default()),
@@ -374,47 +377,55 @@ fn row_groups(
     assembler: &mut Assembler<'_>,
     options: &ReadOptions,
 ) -> Result<(), DataError> {
+    let name = &typed.input.name;
     let broken = |error: &dyn std::fmt::Display| typed.broken(Format::Parquet, error);
     let limit_bytes = options.memory_limit_bytes.unwrap_or(u64::MAX);
-    let metadata = ArrowReaderMetadata::load(&typed.chunks()?, ArrowReaderOptions::new())
-        .map_err(|error| broken(&error))?;
+    let metadata = guarded(name, Format::Parquet.name(), || {
+        ArrowReaderMetadata::load(&typed.chunks()?, ArrowReaderOptions::new()).map_err(|error| broken(&error))
+    })?;
     let fields = metadata.schema().fields().to_vec();
-    let reader = |columns: &[usize], groups: Vec<usize>| {
+    let reader = |columns: &[usize], group: usize| {
         let mask = ProjectionMask::roots(metadata.parquet_schema(), columns.iter().copied());
         ParquetRecordBatchReaderBuilder::new_with_metadata(typed.chunks()?, metadata.clone())
             .with_batch_size(BATCH_ROWS)
             .with_projection(mask)
-            .with_row_groups(groups)
+            .with_row_groups(vec![group])
             .build()
             .map_err(|error| broken(&error))
     };
     let group_count = metadata.metadata().num_row_groups();
-    let first = match (group_count, &fields) {
-        (0, _) => None,
-        (_, fields) => {
-            let usable: Vec<usize> = (0..fields.len())
-                .filter(|&index| Kind::of(fields[index].data_type()) == Some(Kind::Words))
-                .collect();
-            first_cells(reader(&usable, vec![0])?, &usable, fields.len()).map_err(|error| broken(&error))?
-        }
+    let first = if group_count == 0 {
+        None
+    } else {
+        let usable: Vec<usize> = (0..fields.len())
+            .filter(|&index| Kind::of(fields[index].data_type()) == Some(Kind::Words))
+            .collect();
+        guarded(name, Format::Parquet.name(), || {
+            first_cells(reader(&usable, 0)?, &usable, fields.len()).map_err(|error| broken(&error))
+        })?
     };
     let columns = Columns::of(&fields, first.as_deref(), assembler);
     for group in 0..group_count {
         let rows = usize::try_from(metadata.metadata().row_group(group).num_rows()).unwrap_or(usize::MAX);
-        let more = (rows as u64).saturating_mul(columns.indices.len() as u64).saturating_mul(8);
         // What dictionaries fold can be large: the bound holds before a group is unfolded.
-        assembler.check_memory(&typed.input.name, more.min(limit_bytes.saturating_add(1)), limit_bytes)?;
+        let more = (rows as u64).saturating_mul(columns.indices.len() as u64).saturating_mul(4);
+        assembler.check_memory(name, more, limit_bytes)?;
         let builders: Result<Vec<Builder>, DataError> = columns
             .indices
             .par_iter()
             .zip(&columns.kinds)
             .map(|(&index, &kind)| {
-                let mut builder = kind.builder();
-                for batch in reader(&[index], vec![group])? {
-                    let batch = batch.map_err(|error| broken(&error))?;
-                    kind.pour(batch.column(0), &mut builder).map_err(|error| broken(&error))?;
-                }
-                Ok(builder)
+                guarded(name, Format::Parquet.name(), || {
+                    let mut builder = kind.builder();
+                    for batch in reader(&[index], group)? {
+                        let batch = batch.map_err(|error| broken(&error))?;
+                        kind.pour(batch.column(0), &mut builder).map_err(|error| broken(&error))?;
+                        if builder.len() > rows {
+                            return Err(broken(&"a column has more rows than its group"));
+                        }
+                    }
+                    Ok(builder)
+                })
             })
             .collect();
         let builders = builders?;
@@ -422,7 +433,7 @@ fn row_groups(
             return Err(broken(&"columns have different numbers of rows"));
         }
         assembler.append(&columns.slots, vec![builders], rows);
-        assembler.check_memory(&typed.input.name, 0, limit_bytes)?;
+        assembler.check_memory(name, 0, limit_bytes)?;
     }
     Ok(())
 }
@@ -448,10 +459,7 @@ pub(crate) fn read_file(
     assembler: &mut Assembler<'_>,
     options: &ReadOptions,
 ) -> Result<Facts, DataError> {
-    read_ipc(input, assembler, options, |source| {
-        let reader = arrow_ipc::reader::FileReader::try_new(source, None)?;
-        Ok(Box::new(reader))
-    })
+    read_ipc(input, assembler, options, FILE_MAGIC_BYTES)
 }
 
 /// Reads an Arrow IPC stream.
@@ -460,23 +468,15 @@ pub(crate) fn read_stream(
     assembler: &mut Assembler<'_>,
     options: &ReadOptions,
 ) -> Result<Facts, DataError> {
-    read_ipc(input, assembler, options, |source| {
-        let reader = arrow_ipc::reader::StreamReader::try_new(source, None)?;
-        Ok(Box::new(reader))
-    })
+    read_ipc(input, assembler, options, 0)
 }
 
-/// What Arrow IPC is read from.
-trait Source: Read + Seek + Send {}
-
-impl<T: Read + Seek + Send> Source for T {}
-
+/// Reads the stream of batches that begins at `start`.
 fn read_ipc(
     input: &Input,
     assembler: &mut Assembler<'_>,
     options: &ReadOptions,
-    open: impl FnOnce(Box<dyn Source>) -> Result<Box<dyn RecordBatchReader + Send>, arrow_schema::ArrowError>
-    + Send,
+    start: u64,
 ) -> Result<Facts, DataError> {
     let typed = Typed::of(input, options)?;
     let broken = |error: &arrow_schema::ArrowError| typed.broken(Format::Arrow, error);
@@ -485,18 +485,24 @@ fn read_ipc(
     let (digest, read) = rayon::join(
         || input.open()?.digest(),
         || {
-            let source: Box<dyn Source> = match &typed.place {
+            let format = Format::Arrow.name();
+            let (mut place, size_bytes): (Box<dyn ipc::Place>, u64) = match &typed.place {
                 Place::File(path) => {
                     let file = File::open(path).map_err(|error| DataError::io(&input.name, error))?;
-                    Box::new(std::io::BufReader::new(file))
+                    (Box::new(std::io::BufReader::new(file)), typed.size_bytes)
                 }
-                Place::Memory(bytes, _) => Box::new(Cursor::new(Arc::clone(bytes))),
+                Place::Memory(bytes, _) => (Box::new(Cursor::new(Arc::clone(bytes))), bytes.len() as u64),
             };
-            let reader = open(source).map_err(|error| broken(&error))?;
+            let mut reader = guarded(&input.name, format, || {
+                ipc::check(&mut *place, start, size_bytes)
+                    .map_err(|error| DataError::broken(&input.name, format, error))?;
+                StreamReader::try_new(place, None).map_err(|error| broken(&error))
+            })?;
             let fields = reader.schema().fields().to_vec();
             let mut columns = None;
-            for batch in reader {
-                let batch = batch.map_err(|error| broken(&error))?;
+            while let Some(batch) =
+                guarded(&input.name, format, || reader.next().transpose().map_err(|error| broken(&error)))?
+            {
                 let columns =
                     columns.get_or_insert_with(|| Columns::of(&fields, Some(batch.columns()), assembler));
                 columns.append(&batch, assembler).map_err(|error| broken(&error))?;

@@ -105,6 +105,8 @@ pub(crate) enum Builder {
 pub(crate) struct NumberBuilder {
     pub values: Vec<f64>,
     pub style: NumberStyle,
+    /// Whether the source says that these are numbers.
+    pub typed: bool,
     /// Cells written with a decimal mark or an exponent.
     pub fractional_count: u64,
     pub code_like_count: u64,

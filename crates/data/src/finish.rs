@@ -26,7 +26,7 @@ pub(crate) struct Finished {
 /// when `settled` (the type is prescribed), and never for words.
 pub(crate) fn finish(name: &str, builder: Builder, hints: Hints, settled: bool) -> Option<Finished> {
     match builder {
-        Builder::Number(builder) if !settled && contradicts(&builder) => None,
+        Builder::Number(builder) if !settled && !builder.typed && contradicts(&builder) => None,
         Builder::Number(builder) => Some(number(name, builder)),
         Builder::Moment(builder) if !settled && moment_contradicts(&builder) => None,
         Builder::Moment(builder) => Some(moment(name, builder)),

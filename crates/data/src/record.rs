@@ -22,6 +22,20 @@ pub(crate) struct Span {
     start: u32,
     end: u32,
     scratch: bool,
+    /// How its quotes stand.
+    pub quotes: Quotes,
+}
+
+/// How the quotes of a field stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Quotes {
+    /// It does not begin with one.
+    #[default]
+    None,
+    /// It lies between two.
+    Around,
+    /// Text follows the closing one.
+    Mended,
 }
 
 /// How far a record goes.
@@ -91,7 +105,7 @@ impl Dialect {
                 if stop > position && text[stop - 1] == b'\r' && (end == text.len() || text[end] == b'\n') {
                     stop -= 1;
                 }
-                fields.spans.push(Span { start: position as u32, end: stop as u32, scratch: false });
+                fields.spans.push(Span { start: position as u32, end: stop as u32, ..Span::default() });
                 end
             };
             if end >= text.len() {
@@ -146,7 +160,12 @@ impl Dialect {
             return Err(self.broken(text, record));
         }
         if !doubled && tail_empty {
-            fields.spans.push(Span { start: start as u32, end: close as u32, scratch: false });
+            fields.spans.push(Span {
+                start: start as u32,
+                end: close as u32,
+                scratch: false,
+                quotes: Quotes::Around,
+            });
             return Ok(end);
         }
         let begin = fields.scratch.len();
@@ -158,7 +177,13 @@ impl Dialect {
             }
         }
         fields.scratch.extend_from_slice(tail);
-        fields.spans.push(Span { start: begin as u32, end: fields.scratch.len() as u32, scratch: true });
+        let quotes = if tail_empty { Quotes::Around } else { Quotes::Mended };
+        fields.spans.push(Span {
+            start: begin as u32,
+            end: fields.scratch.len() as u32,
+            scratch: true,
+            quotes,
+        });
         Ok(end)
     }
 

@@ -3,7 +3,7 @@
 use kaizen_table::NumberStyle;
 
 use crate::number::{Reading, read};
-use crate::record::{Dialect, Fields, Step};
+use crate::record::{Dialect, Fields, Quotes, Span, Step};
 use crate::words::{missing_word, trimmed};
 
 /// What the first bytes of a file say that it is.
@@ -196,6 +196,11 @@ impl<'a> Sample<'a> {
             .map(|&span| self.fields.get(self.text, span))
     }
 
+    /// The fields of a record, as ranges.
+    fn spans(&self, record: usize) -> &[Span] {
+        &self.fields.spans[self.start(record)..self.ends[record]]
+    }
+
     /// A field of a record.
     pub(crate) fn cell(&self, record: usize, column: usize) -> &[u8] {
         self.fields.get(self.text, self.fields.spans[self.start(record) + column])
@@ -238,16 +243,23 @@ fn score(sample: &Sample<'_>) -> f64 {
         if sample.width(record) == width {
             alike += 1;
             cells += width;
-            // Commas are common in words and numbers; the other delimiters are not.
-            untidy += sample
-                .record(record)
-                .filter(|cell| cell.iter().any(|byte| matches!(byte, b';' | b'\t' | b'|')))
-                .count();
+            untidy += sample.spans(record).iter().filter(|&&span| is_untidy(sample, span)).count();
         }
     }
     let alike = alike as f64 / sample.len() as f64;
     let tidy = 1.0 - untidy as f64 / cells as f64;
     alike * (0.2 + 0.8 * tidy) + 1e-4 * width.min(100) as f64
+}
+
+/// Whether a field looks as if the delimiter were a wrong one: it holds another delimiter, or a quote that is not
+/// around it. Commas are common in words and numbers.
+fn is_untidy(sample: &Sample<'_>, span: Span) -> bool {
+    let odd = |byte: &u8| matches!(byte, b';' | b'\t' | b'|' | b'"');
+    match span.quotes {
+        Quotes::None => sample.fields.get(sample.text, span).iter().any(odd),
+        Quotes::Around => false,
+        Quotes::Mended => true,
+    }
 }
 
 /// Whether fields are quoted with apostrophes: no double quote anywhere, and a fifth of the fields in apostrophes.

@@ -12,6 +12,7 @@ use crate::assemble::{Assembler, Mode};
 use crate::delimited::{self, Given};
 use crate::error::{DataError, name_list};
 use crate::format::{Facts, Format};
+use crate::guard::guarded;
 use crate::note::Note;
 use crate::options::ReadOptions;
 use crate::rewrite::Rewriter;
@@ -37,12 +38,15 @@ pub(crate) fn read(
     let digest = input.open()?.digest()?;
     check_archive(&input.name, &bytes, limit_bytes)?;
     let broken = |error: &XlsxError| DataError::broken(&input.name, "xlsx", error);
-    let mut book: Book =
-        calamine::open_workbook_from_rs(Cursor::new(bytes)).map_err(|error| broken(&error))?;
-    let (sheet, extent) = choose(&input.name, &mut book, options)?;
-    let text = rewrite(&mut book, &sheet, &extent).map_err(|error| broken(&error))?;
-    if matches!(assembler.mode, Mode::Infer) {
+    let (sheet, extent, text, others) = guarded(&input.name, Format::Xlsx.name(), || {
+        let mut book: Book =
+            calamine::open_workbook_from_rs(Cursor::new(bytes)).map_err(|error| broken(&error))?;
+        let (sheet, extent) = choose(&input.name, &mut book, options)?;
+        let text = rewrite(&mut book, &sheet, &extent).map_err(|error| broken(&error))?;
         let others: Vec<String> = book.sheet_names().into_iter().filter(|name| *name != sheet).collect();
+        Ok((sheet, extent, text, others))
+    })?;
+    if matches!(assembler.mode, Mode::Infer) {
         if !others.is_empty() {
             assembler.notes.push(Note::SheetChosen { sheet: sheet.clone(), others });
         }

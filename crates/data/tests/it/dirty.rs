@@ -76,7 +76,11 @@ const READABLE: &[Expected] = &[
         "c15_mixed_types.csv",
         2000,
         10,
-        &[("cells_unreadable", "total_rooms"), ("cells_unreadable", "households")],
+        &[
+            ("cells_unreadable", "housing_median_age"),
+            ("number_decorated", "total_rooms"),
+            ("cells_unreadable", "households"),
+        ],
     ),
     file(
         "c16_duplicate_columns.csv",
@@ -103,7 +107,8 @@ const READABLE: &[Expected] = &[
     file("c28_wide_60x4000.csv", 60, 4001, &[]),
     file("c30_mixed_booleans.csv", 3000, 3, &[("booleans_merged", "flag")]),
     file("c32_nul_bytes.csv", 3000, 15, &[("nul_bytes", "")]),
-    file("c34_unclosed_quote.csv", 444, 11, &[("unclosed_quote", "")]),
+    // The quote that is opened last closes an earlier one: the row is ragged.
+    file("c34_unclosed_quote.csv", 442, 11, &[("rows_dropped", "")]),
     file("c37_train.csv", 2500, 15, &[]),
     file("c37_test_shifted_schema.csv", 500, 14, &[]),
     file("c38_extreme_scales.csv", 2000, 5, &[]),
@@ -111,7 +116,12 @@ const READABLE: &[Expected] = &[
     file("c41_injection_strings.csv", 500, 15, &[]),
     file("c42_megabyte_cell.csv", 300, 10, &[]),
     file("c43_saved_index.csv", 4177, 9, &[("saved_index", "column_1")]),
-    file("c45_odd_types.parquet", 100, 6, &[]),
+    file(
+        "c45_odd_types.parquet",
+        200,
+        5,
+        &[("column_ignored", "lst"), ("column_ignored", "st"), ("column_ignored", "bin")],
+    ),
     file("c50_int_target_ambiguous.csv", 500, 3, &[]),
 ];
 
@@ -227,7 +237,7 @@ fn nothing_is_lost_inside_cells() {
     let quoted = load(&folder, "c02_quoted_newlines.csv").unwrap();
     let comment = quoted.table.column("comment").unwrap().cell_text(0).unwrap();
     assert!(
-        comment.contains("said \"hi\"") && comment.contains('\n') && comment.contains(", left,"),
+        comment.contains("said \"hi\"") && comment.contains('\n') && comment.contains("\nand left,\r\n"),
         "{comment:?}"
     );
     let strings = load(&folder, "c41_injection_strings.csv").unwrap();

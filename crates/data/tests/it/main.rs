@@ -4,3 +4,4 @@ mod concat;
 mod determinism;
 mod dirty;
 mod round_trip;
+mod typed;

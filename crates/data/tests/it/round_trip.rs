@@ -53,8 +53,8 @@ proptest! {
         let loaded = read_bytes_as("x.csv", text.into_bytes(), None, &options).unwrap();
         prop_assert_eq!(loaded.table.row_count(), rows.len());
         for (row, (a, b)) in rows.iter().enumerate() {
-            prop_assert_eq!(loaded.table.columns()[0].cell_text(row).as_ref(), Some(a));
-            prop_assert_eq!(loaded.table.columns()[1].cell_text(row).as_ref(), Some(b));
+            prop_assert_eq!(loaded.table.columns()[0].cell_text(row), Some(a.clone()));
+            prop_assert_eq!(loaded.table.columns()[1].cell_text(row), Some(b.clone()));
         }
     }
 
