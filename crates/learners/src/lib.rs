@@ -27,6 +27,8 @@ pub const LEARNERS: &[&dyn Learner] = &[
     &trees::readable::DecisionTree,
     &trees::boosted::BoostedTrees,
     &trees::symmetric::SymmetricTrees,
+    &trees::random_forest::RandomForest,
+    &trees::extra_trees::ExtraTrees,
 ];
 
 /// The learner of a name, if there is one.

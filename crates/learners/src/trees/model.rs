@@ -8,7 +8,7 @@ use kaizen_trees::Ensemble;
 use super::data::feature_data;
 use super::storage;
 use crate::features::Features;
-use crate::outcome::{Classes, finite};
+use crate::outcome::{ABSENT, Classes, finite};
 use crate::tasks::{load_task, save_task};
 
 /// What raw scores are.
@@ -35,7 +35,7 @@ impl Link {
     pub(crate) fn output_count(&self) -> usize {
         match (&self.task, self.scores) {
             (Task::Multiclass { .. }, Scores::Boosted) => self.classes.list().len().max(2),
-            (Task::Multiclass { .. } | Task::Binary, Scores::Averaged) => self.classes.list().len(),
+            (Task::Multiclass { .. }, Scores::Averaged) => self.classes.list().len(),
             _ => 1,
         }
     }
@@ -85,6 +85,11 @@ impl Link {
                 let mut shares: Vec<f64> = occurring.iter().map(|&score| finite(score)).collect();
                 math::softmax(&mut shares);
                 self.classes.spread(&shares, out);
+            }
+            Scores::Averaged if self.task == Task::Binary => {
+                // The mean of a target of 0 and 1; a trace of doubt where all trees agree.
+                let probability = finite(scores[0]).clamp(ABSENT, 1.0 - ABSENT);
+                out.copy_from_slice(&[1.0 - probability, probability]);
             }
             Scores::Averaged => {
                 // Leaves are kept in single precision, so that sums miss one by rounding.

@@ -90,7 +90,7 @@ impl Learner for DecisionTree {
             nodes,
         };
         if let Some(rows) = sample.valid.filter(|rows| !rows.is_empty()) {
-            model.prune(&cells, rows, |row| place(row), |row| sample.data.weight(row));
+            model.prune(&cells, rows, place, |row| sample.data.weight(row));
         }
         let valid_predictions = sample.valid.map(|rows| model.predict_cells(&cells, rows));
         Ok(Fitted { model: Box::new(model), valid_predictions, cut_short })
@@ -108,9 +108,9 @@ impl Learner for DecisionTree {
 /// [`LoadError`] if the state is not that of a decision tree.
 pub fn text(state: &State, class_names: &[String]) -> Result<String, LoadError> {
     let tree = ReadableTree::load(state)?;
-    let mut lines = String::new();
+    let mut lines = Vec::new();
     tree.write(0, 0, class_names, &mut lines);
-    Ok(lines)
+    Ok(lines.join("\n"))
 }
 
 struct ReadableTree {
@@ -207,7 +207,7 @@ impl ReadableTree {
         }
     }
 
-    fn write(&self, index: usize, depth: usize, class_names: &[String], lines: &mut String) {
+    fn write(&self, index: usize, depth: usize, class_names: &[String], lines: &mut Vec<String>) {
         let node = &self.nodes[index];
         let indent = "  ".repeat(depth);
         let Some(split) = &node.split else {
@@ -222,7 +222,7 @@ impl ReadableTree {
             } else {
                 format!("{:.6}", self.target_scale.0 + self.target_scale.1 * node.value[0])
             };
-            lines.push_str(&format!("{indent}-> {said}, weight {:.0}\n", node.weight));
+            lines.push(format!("{indent}-> {said}, weight {:.0}", node.weight));
             return;
         };
         let feature = &self.features.list()[split.feature as usize];
@@ -241,7 +241,7 @@ impl ReadableTree {
             _ => ("is there".to_owned(), "is missing".to_owned()),
         };
         for (answer, child) in [(yes, split.left), (no, split.right)] {
-            lines.push_str(&format!("{indent}{} {answer}\n", feature.name));
+            lines.push(format!("{indent}{} {answer}", feature.name));
             self.write(child as usize, depth + 1, class_names, lines);
         }
     }
@@ -341,7 +341,7 @@ impl Model for ReadableTree {
         let splits: Vec<Option<&Split>> = self.nodes.iter().map(|node| node.split.as_ref()).collect();
         let of_splits =
             |take: fn(&Split) -> u32| splits.iter().map(|split| split.map_or(0, take)).collect::<Vec<u32>>();
-        let kind = |split: &Option<&Split>| {
+        let kind = |split: Option<&Split>| {
             split.map_or(0, |split| {
                 let rule = match split.rule {
                     Rule::AtMost(_) => 1,
@@ -366,7 +366,7 @@ impl Model for ReadableTree {
             .with("weights", Tensor::F64(self.nodes.iter().map(|node| node.weight).collect()))
             .with("columns", Tensor::U32(of_splits(|split| split.feature)))
             .with("children", Tensor::U32(of_splits(|split| split.left)))
-            .with("kinds", Tensor::U8(splits.iter().map(kind).collect()))
+            .with("kinds", Tensor::U8(splits.iter().copied().map(kind).collect()))
             .with("limits", Tensor::F64(splits.iter().map(|split| split.map_or(0.0, limit)).collect()))
             .with(
                 "gains",

@@ -4,7 +4,9 @@
 //! learning rate follows rows and rounds by the engine's automatic rule, times `rate_factor`.
 
 use kaizen_base::Card;
-use kaizen_model::{Ctx, FitError, Fitted, Handles, Inputs, Learner, LoadError, Model, Sample, Shape, State};
+use kaizen_model::{
+    Ctx, FitError, Fitted, Handles, Inputs, Learner, LoadError, Model, Sample, Shape, State, Task,
+};
 use kaizen_space::{Config, Param, Space};
 use kaizen_trees::{BoostParams, Categories, Growth, OrderedParams, RowSampling, automatic_rate};
 
@@ -42,8 +44,13 @@ impl Learner for SymmetricTrees {
     }
 
     fn space(&self, shape: &Shape) -> Space {
+        // A round of many classes costs as many trees; the learning rate makes up for fewer rounds.
+        let rounds = match shape.task {
+            Task::Multiclass { class_count } => (4_000 / class_count as i64).clamp(200, 1_000),
+            _ => 1_000,
+        };
         let mut parameters = vec![
-            Param::int("rounds", 1, 10_000).log().starting_at(1_000),
+            Param::int("rounds", 1, 10_000).log().starting_at(rounds),
             Param::float("rate_factor", 0.3, 3.0).log().starting_at(1.0),
             Param::int("depth", 3, 9).starting_at(6),
             Param::float("l2", 0.3, 30.0).log().starting_at(3.0),

@@ -4,4 +4,5 @@
 
 mod conformance;
 mod data;
+mod linear;
 mod oracle;
