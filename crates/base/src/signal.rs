@@ -46,10 +46,9 @@ impl Signal {
     /// What to do now.
     #[inline]
     pub fn flow(&self) -> Flow {
-        let level = self
-            .parents
-            .iter()
-            .fold(self.own.load(Ordering::Relaxed), |level, parent| level.max(parent.load(Ordering::Relaxed)));
+        let level = self.parents.iter().fold(self.own.load(Ordering::Relaxed), |level, parent| {
+            level.max(parent.load(Ordering::Relaxed))
+        });
         match level {
             0 => Flow::Continue,
             1 => Flow::Finish,
@@ -74,7 +73,10 @@ mod tests {
         let child = parent.child();
         let sibling = parent.child();
         child.raise(Flow::Finish);
-        assert_eq!((parent.flow(), child.flow(), sibling.flow()), (Flow::Continue, Flow::Finish, Flow::Continue));
+        assert_eq!(
+            (parent.flow(), child.flow(), sibling.flow()),
+            (Flow::Continue, Flow::Finish, Flow::Continue)
+        );
         parent.raise(Flow::Stop);
         child.raise(Flow::Continue);
         assert_eq!((child.flow(), sibling.flow()), (Flow::Stop, Flow::Stop));

@@ -114,17 +114,17 @@ impl EngineError {
     /// Who can mend it.
     pub fn blame(&self) -> Blame {
         match self {
-            Self::Data(error) if error.is_environment() => Blame::Environment,
-            Self::Data(_)
-            | Self::Table { .. }
+            Self::Data(error) if !error.is_environment() => Blame::Input,
+            Self::Artifact { source, .. } if !matches!(source, ArtifactError::Io { .. }) => Blame::Input,
+            Self::Table { .. }
             | Self::Option { .. }
             | Self::Resume { .. }
             | Self::Load { .. }
             | Self::Predict(_)
             | Self::Metric(_) => Blame::Input,
-            Self::Artifact { source: ArtifactError::Io { .. }, .. } => Blame::Environment,
-            Self::Artifact { .. } => Blame::Input,
-            Self::Key(_) | Self::Journal(_) | Self::Io { .. } => Blame::Environment,
+            Self::Data(_) | Self::Artifact { .. } | Self::Key(_) | Self::Journal(_) | Self::Io { .. } => {
+                Blame::Environment
+            }
             Self::Gate { .. } => Blame::Gate,
             Self::NoModel(_) => Blame::Bug,
         }

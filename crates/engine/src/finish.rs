@@ -4,12 +4,12 @@ use kaizen_base::{Flow, Seed, Signal};
 use kaizen_ensembles::{Candidate, Outputs, Pool, Settings, Strategy};
 use kaizen_explain::{Importance, PermutationRequest, permutation_importance};
 use kaizen_metrics::{Bootstrap, Interval};
-use kaizen_model::{Model as _, Predictions, Task, View};
+use kaizen_model::{Model as _, Predictions, Task};
 use kaizen_search::TrialId;
 use kaizen_table::Table;
 use kaizen_tabular::ensemble::fit_temperature;
 use kaizen_tabular::scoring::with_wrapped;
-use kaizen_tabular::{Calibration, Ensemble, FittedPipeline, Member, TabularProblem, TrialOutcome};
+use kaizen_tabular::{Calibration, Effort, Ensemble, Member, TabularProblem, TrialOutcome};
 
 use crate::error::EngineError;
 use crate::plan::Plan;
@@ -18,12 +18,12 @@ use crate::search_loop::Searched;
 
 /// Microseconds that one tree takes for one row, and one call of any model besides: what the single-row bench of the
 /// flattened trees prints, rounded up. A fixed figure and not a measurement, so that the choice is reproducible.
-const TREE_MICROSECONDS: f64 = 0.03;
+const TREE_MICROSECONDS: f64 = 0.05;
 const LINEAR_MICROSECONDS: f64 = 2.0;
 const OPAQUE_MICROSECONDS: f64 = 60.0;
 
 /// Microseconds a row that the default preset allows the blend.
-const DEFAULT_LATENCY_MICROSECONDS: f64 = 100.0;
+const DEFAULT_LATENCY_MICROSECONDS: f64 = 800.0;
 
 /// Most candidates that compete for the blend; the best of each learner always do.
 const MAX_CANDIDATES: usize = 40;
@@ -82,6 +82,7 @@ pub struct Score {
 
 struct Entry {
     trial: TrialId,
+    learner: String,
     outcome: TrialOutcome,
     predictions: Predictions,
     value: f64,
@@ -97,11 +98,8 @@ pub(crate) fn blend(
     signal: &Signal,
 ) -> Result<Finished, EngineError> {
     let problem = &searched.problem;
-    let (done, mut entries) = candidates(searched)?;
+    let (done, entries) = candidates(searched)?;
     let rows = plan.cv.covered_rows(done);
-    for entry in &mut entries {
-        entry.predictions = plan.cv.out_of_fold(&entry.outcome, &rows);
-    }
     let truth = problem.scoring.truth(&rows);
     let weights = problem.scoring.weights(&rows);
     let (shares, strategy, cost, optimism) =
@@ -128,7 +126,7 @@ pub(crate) fn blend(
         .map(|(entry, &weight)| Member {
             label: searched.labels.get(&entry.trial).cloned().unwrap_or_default(),
             weight,
-            pipelines: entry.outcome.folds.iter().map(|fold| fold.pipeline.clone()).collect(),
+            pipelines: problem.pipelines_of(entry.trial, done),
         })
         .collect();
     let ensemble =
@@ -174,8 +172,10 @@ fn candidates(searched: &Searched) -> Result<(usize, Vec<Entry>), EngineError> {
             outcome.folds.truncate(usable);
             let predictions = problem.cv.out_of_fold(&outcome, &rows);
             let value = problem.scoring.value(&rows, &predictions).ok()?;
-            let cost = outcome.folds.iter().map(|fold| cost_of(&fold.pipeline)).sum();
-            Some(Entry { trial, outcome, predictions: Predictions::new(1, vec![0.0]), value, cost })
+            // The blend is made of the first repeat's pipelines: more of them would cost more than they bring.
+            let cost = outcome.folds.iter().take(done).map(|fold| cost_of(fold.effort)).sum();
+            let learner = learner_of(searched, trial);
+            Some(Entry { trial, learner, outcome, predictions, value, cost })
         })
         .collect();
     let metric = problem.scoring.metric;
@@ -189,18 +189,25 @@ fn candidates(searched: &Searched) -> Result<(usize, Vec<Entry>), EngineError> {
     let mut place = 0;
     entries.retain(|entry| {
         place += 1;
-        learners.insert(entry.outcome.folds[0].pipeline.learner()) || place <= MAX_CANDIDATES
+        learners.insert(entry.learner.clone()) || place <= MAX_CANDIDATES
     });
     Ok((done, entries))
 }
 
 /// Estimated microseconds for one row.
-fn cost_of(pipeline: &FittedPipeline) -> f64 {
-    match pipeline.model().view() {
-        View::Trees { tree_count, .. } => LINEAR_MICROSECONDS + tree_count as f64 * TREE_MICROSECONDS,
-        View::Linear { .. } => LINEAR_MICROSECONDS,
-        View::Opaque => OPAQUE_MICROSECONDS,
+fn cost_of(effort: Effort) -> f64 {
+    match effort {
+        Effort::Trees(count) => LINEAR_MICROSECONDS + count as f64 * TREE_MICROSECONDS,
+        Effort::Linear => LINEAR_MICROSECONDS,
+        Effort::Opaque => OPAQUE_MICROSECONDS,
     }
+}
+
+fn learner_of(searched: &Searched, trial: TrialId) -> String {
+    searched
+        .history
+        .trial(trial)
+        .map_or_else(String::new, |trial| searched.problem.pipelines.learner_of(&trial.config).to_owned())
 }
 
 type Choice = (Vec<f64>, Strategy, f64, f64);
@@ -320,11 +327,10 @@ fn leaderboard(
             let interval = (weight > 0.0 || place < INTERVALS)
                 .then(|| score(plan, truth, weights, &entry.predictions, request.seed).ok()?.interval)
                 .flatten();
-            let learner = entry.outcome.folds[0].pipeline.learner();
             Some(Standing {
                 label: searched.labels.get(&entry.trial).cloned().unwrap_or_default(),
-                learner: learner.to_owned(),
-                config: trial.config.below(learner).to_string(),
+                learner: entry.learner.clone(),
+                config: trial.config.below(&entry.learner).to_string(),
                 value: entry.value,
                 interval,
                 folds: entry.outcome.folds.len(),

@@ -54,14 +54,12 @@ pub struct FitOutcome {
 
 /// Time that is kept for the end, besides a share of the limit: blending, importance and writing grow with the rows.
 const CLOSING_SHARE: f64 = 0.05;
-const CLOSING_SECONDS_PER_CELL: f64 = 3e-8;
+const CLOSING_SECONDS_PER_CELL: f64 = 3e-7;
 const CLOSING_LEAST_SECONDS: f64 = 0.12;
 
-/// The share of the closing time that importance may take.
+/// The shares of the time left that blending and importance may take.
+const BLEND_SHARE: f64 = 0.3;
 const IMPORTANCE_SHARE: f64 = 0.4;
-
-/// The longest that importance may take when there is no limit.
-const IMPORTANCE_SECONDS: f64 = 20.0;
 
 /// Fits, blends, explains, signs and saves.
 ///
@@ -69,10 +67,10 @@ const IMPORTANCE_SECONDS: f64 = 20.0;
 /// [`EngineError`]; its [`blame`](EngineError::blame) says who can mend it.
 pub fn fit(
     request: &FitRequest,
-    clock: Arc<dyn Clock>,
+    clock: &Arc<dyn Clock>,
     observer: &mut dyn Observer,
 ) -> Result<FitOutcome, EngineError> {
-    let keeper = Timekeeper::new(Arc::clone(&clock));
+    let keeper = Timekeeper::new(Arc::clone(clock));
     let threads = match request.limits.threads {
         0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         threads => threads,
@@ -81,77 +79,114 @@ pub fn fit(
         .num_threads(threads)
         .build()
         .map_err(|error| EngineError::Io { path: "threads".into(), source: std::io::Error::other(error) })?;
-    observer.on(Event::Stage("reading"));
     let options = ReadOptions {
         threads: Some(threads),
         memory_limit_bytes: request.limits.memory_bytes,
         sheet: request.sheet.clone(),
         ..ReadOptions::default()
     };
-    let loaded = pool.install(|| kaizen_data::read(&request.source, &options))?;
-    for note in &loaded.notes {
-        observer.on(Event::Notice {
-            warning: note.severity() >= kaizen_data::Severity::Warning,
-            text: note.to_string(),
-        });
-    }
-    observer.on(Event::Stage("inspecting"));
+    let loaded = read(request, &options, &pool, observer)?;
     let limit = request.limits.time_seconds;
     let left = limit.map(|limit| (limit - clock.now_seconds()).max(0.0));
-    let folder_path = request.resume.clone().unwrap_or_else(|| RunFolder::beside(&request.out));
-    let kept_validation = match &request.resume {
-        Some(path) => RunFolder::validation(path)?,
-        None => None,
-    };
-    let plan = {
-        let mut collected = Collected::default();
-        let plan =
-            pool.install(|| plan::make(request, &loaded, left, threads, kept_validation, &mut collected));
-        collected.replay(observer);
-        plan?
-    };
-    let identity = identity(request, &loaded.digest.to_string(), &plan);
-    let folder = Arc::new(match &request.resume {
-        Some(_) => RunFolder::open(&folder_path, &identity)?,
-        None => RunFolder::create(&folder_path, &identity)?,
-    });
-    let closing = closing_seconds(limit, &plan);
+    let plan = plan(request, &loaded, left, threads, &pool, observer)?;
+    let folder = Arc::new(open_folder(request, &loaded, &plan)?);
     let setting = Setting {
-        clock: Arc::clone(&clock),
+        clock: Arc::clone(clock),
         keeper: &keeper,
         threads,
-        end_seconds: limit.map_or(f64::INFINITY, |limit| limit - closing),
+        end_seconds: limit.map_or(f64::INFINITY, |limit| limit - closing_seconds(limit, &plan)),
         limit_seconds: limit,
         folder: Some(Arc::clone(&folder)),
     };
     let searched = search_loop::search(request, &plan, &setting, observer)?;
-
-    observer.on(Event::Stage("blending"));
-    let with_times = limit.is_some();
-    let now = clock.now_seconds();
-    let blend_end = limit.map_or(f64::INFINITY, |limit| now + 0.3 * (limit - now));
-    let signal = finish::signal_at(keeper.alarms(), blend_end);
-    let mut finished = pool.install(|| finish::blend(request, &plan, &searched, with_times, &signal))?;
-    if let Judge::Test(test) = &request.judge {
-        finished.judged = Some(judge_by_test(request, &plan, &finished, test, &options)?);
-    }
-    observer.on(Event::Stage("explaining"));
-    let now = clock.now_seconds();
-    let importance_end =
-        limit.map_or(now + IMPORTANCE_SECONDS, |limit| now + IMPORTANCE_SHARE * (limit - now).max(0.0));
-    // A reproducible run measures importance in full: a clock must not decide how many rounds there are.
-    let signal = finish::signal_at(keeper.alarms(), if with_times { importance_end } else { f64::INFINITY });
-    finished.importances =
-        pool.install(|| finish::importances(&plan, &searched.problem, &finished, request.seed, &signal));
-
+    let finished = close(request, &plan, &searched, &options, &keeper, &pool, observer)?;
     observer.on(Event::Stage("writing"));
-    let outcome = save(request, &loaded, &plan, &searched, finished, &clock, threads)?;
+    let outcome = save(request, &loaded, &plan, &searched, finished, clock, threads)?;
     drop(searched);
     if let Ok(folder) = Arc::try_unwrap(folder) {
         folder.remove();
     }
     observer.on(Event::Saved { path: outcome.path.clone(), size_bytes: outcome.size_bytes });
     Ok(outcome)
+}
+
+fn read(
+    request: &FitRequest,
+    options: &ReadOptions,
+    pool: &rayon::ThreadPool,
+    observer: &mut dyn Observer,
+) -> Result<kaizen_data::Loaded, EngineError> {
+    observer.on(Event::Stage("reading"));
+    let loaded = pool.install(|| kaizen_data::read(&request.source, options))?;
+    for note in &loaded.notes {
+        observer.on(Event::Notice {
+            warning: note.severity() >= kaizen_data::Severity::Warning,
+            text: note.to_string(),
+        });
+    }
+    Ok(loaded)
+}
+
+fn plan(
+    request: &FitRequest,
+    loaded: &kaizen_data::Loaded,
+    seconds_left: Option<f64>,
+    threads: usize,
+    pool: &rayon::ThreadPool,
+    observer: &mut dyn Observer,
+) -> Result<Plan, EngineError> {
+    observer.on(Event::Stage("inspecting"));
+    let kept_validation = match &request.resume {
+        Some(path) => RunFolder::validation(path)?,
+        None => None,
+    };
+    let mut collected = Collected::default();
+    let plan =
+        pool.install(|| plan::make(request, loaded, seconds_left, threads, kept_validation, &mut collected));
+    collected.replay(observer);
+    plan
+}
+
+fn open_folder(
+    request: &FitRequest,
+    loaded: &kaizen_data::Loaded,
+    plan: &Plan,
+) -> Result<RunFolder, EngineError> {
+    let identity = identity(request, &loaded.digest.to_string(), plan);
+    match &request.resume {
+        Some(path) => RunFolder::open(path, &identity),
+        None => RunFolder::create(&RunFolder::beside(&request.out), &identity),
+    }
+}
+
+/// Blends, judges and explains, each within its share of the time that is left.
+fn close(
+    request: &FitRequest,
+    plan: &Plan,
+    searched: &Searched,
+    options: &ReadOptions,
+    keeper: &Timekeeper,
+    pool: &rayon::ThreadPool,
+    observer: &mut dyn Observer,
+) -> Result<Finished, EngineError> {
+    observer.on(Event::Stage("blending"));
+    let alarms = keeper.alarms();
+    let limit = request.limits.time_seconds;
+    let until = |share: f64| {
+        let now = alarms.now_seconds();
+        // A reproducible run takes the time it needs: a clock must not decide on results.
+        limit.map_or(f64::INFINITY, |limit| now + share * (limit - now).max(0.0))
+    };
+    let signal = finish::signal_at(alarms, until(BLEND_SHARE));
+    let mut finished = pool.install(|| finish::blend(request, plan, searched, limit.is_some(), &signal))?;
+    if let Judge::Test(test) = &request.judge {
+        finished.judged = Some(judge_by_test(request, plan, &finished, test, options)?);
+    }
+    observer.on(Event::Stage("explaining"));
+    let signal = finish::signal_at(alarms, until(IMPORTANCE_SHARE));
+    finished.importances =
+        pool.install(|| finish::importances(plan, &searched.problem, &finished, request.seed, &signal));
+    Ok(finished)
 }
 
 /// Keeps events of a part that runs on the pool, to be told on the caller's thread.
@@ -174,11 +209,10 @@ impl Observer for Collected {
     fn tick(&mut self, _now_seconds: f64, _limit_seconds: Option<f64>) {}
 }
 
-fn closing_seconds(limit: Option<f64>, plan: &Plan) -> f64 {
+fn closing_seconds(limit: f64, plan: &Plan) -> f64 {
     let cells = plan.raw.row_count() as f64 * (plan.raw.columns().len() + plan.task.output_count()) as f64;
-    let limit = limit.unwrap_or(0.0);
-    (limit * CLOSING_SHARE + cells * CLOSING_SECONDS_PER_CELL * 10.0)
-        .clamp(CLOSING_LEAST_SECONDS, limit.max(1.0) * 0.25)
+    let wanted = limit * CLOSING_SHARE + cells * CLOSING_SECONDS_PER_CELL;
+    wanted.clamp(CLOSING_LEAST_SECONDS, (limit * 0.25).max(CLOSING_LEAST_SECONDS))
 }
 
 /// What must be equal for a run to be resumed.
@@ -205,10 +239,7 @@ fn judge_by_test(
     test: &kaizen_data::Source,
     options: &ReadOptions,
 ) -> Result<Score, EngineError> {
-    let mut manifest = Manifest::new(plan.task.clone(), plan.target.name.clone());
-    manifest.classes = plan.target.class_names().to_vec();
-    manifest.inputs = plan.inputs.clone();
-    manifest.metric = plan.metric.name().to_owned();
+    let manifest = bare_manifest(plan);
     let (table, truth) = LoadedModel::labelled_rows(&manifest, test, options)?;
     finish::judge(plan, &finished.ensemble, &table, &truth, request.seed)
 }
@@ -222,28 +253,7 @@ fn save(
     clock: &Arc<dyn Clock>,
     threads: usize,
 ) -> Result<FitOutcome, EngineError> {
-    let mut manifest = Manifest::new(plan.task.clone(), plan.target.name.clone());
-    manifest.classes = plan.target.class_names().to_vec();
-    manifest.inputs = plan.inputs.clone();
-    manifest.metric = plan.metric.name().to_owned();
-    manifest.seeds.insert("run".to_owned(), request.seed);
-    let stored = |score: &Score| {
-        let (low, high) = score.interval.unwrap_or((f64::NAN, f64::NAN));
-        kaizen_artifact::Score { value: score.value, low, high }
-    };
-    manifest.scores.insert(format!("{} (cross-validation)", plan.metric.name()), stored(&finished.score));
-    if let Some(judged) = &finished.judged {
-        manifest.scores.insert(format!("{} (unseen rows)", plan.metric.name()), stored(judged));
-    }
-    manifest.data.push(DataSource {
-        name: file_name(request),
-        row_count: plan.raw.row_count() as u64,
-        column_count: plan.raw.columns().len() as u64,
-        digest: loaded.digest,
-    });
-    manifest.sections.insert("leaderboard".to_owned(), leaderboard_json(&finished.leaderboard));
-    manifest.sections.insert("importance".to_owned(), importance_json(&finished.importances));
-    manifest.sections.insert("validation".to_owned(), json!(plan.validation.words()));
+    let manifest = manifest(request, loaded, plan, &finished);
     let report_html = crate::page::render(request, loaded, plan, searched, &finished, threads);
     let card = crate::card::render(plan, &finished);
     let artifact = Artifact {
@@ -285,6 +295,44 @@ fn save(
         first_model_seconds: searched.first_model_seconds,
         seconds: clock.now_seconds(),
     })
+}
+
+/// What tells how rows are read and what is predicted.
+fn bare_manifest(plan: &Plan) -> Manifest {
+    Manifest {
+        classes: plan.target.class_names().to_vec(),
+        inputs: plan.inputs.clone(),
+        metric: plan.metric.name().to_owned(),
+        ..Manifest::new(plan.task.clone(), plan.target.name.clone())
+    }
+}
+
+fn manifest(
+    request: &FitRequest,
+    loaded: &kaizen_data::Loaded,
+    plan: &Plan,
+    finished: &Finished,
+) -> Manifest {
+    let mut manifest = bare_manifest(plan);
+    manifest.seeds.insert("run".to_owned(), request.seed);
+    let stored = |score: &Score| {
+        let (low, high) = score.interval.unwrap_or((f64::NAN, f64::NAN));
+        kaizen_artifact::Score { value: score.value, low, high }
+    };
+    manifest.scores.insert(format!("{} (cross-validation)", plan.metric.name()), stored(&finished.score));
+    if let Some(judged) = &finished.judged {
+        manifest.scores.insert(format!("{} (unseen rows)", plan.metric.name()), stored(judged));
+    }
+    manifest.data.push(DataSource {
+        name: file_name(request),
+        row_count: plan.raw.row_count() as u64,
+        column_count: plan.raw.columns().len() as u64,
+        digest: loaded.digest,
+    });
+    manifest.sections.insert("leaderboard".to_owned(), leaderboard_json(&finished.leaderboard));
+    manifest.sections.insert("importance".to_owned(), importance_json(&finished.importances));
+    manifest.sections.insert("validation".to_owned(), json!(plan.validation.words()));
+    manifest
 }
 
 /// The source without folders: paths of a machine are nobody's business.

@@ -62,38 +62,12 @@ pub(crate) fn make(
     let refuse = |why: String| EngineError::Table { file: request.source.text().to_owned(), why };
     let table = &loaded.table;
     let target_name = target_name(request, table).map_err(refuse)?;
-    let seed = Seed(request.seed);
     check_roles(request, table).map_err(refuse)?;
-    let options = Options {
-        seed,
-        group: request.columns.group.as_deref(),
-        time_column: request.columns.time.as_deref(),
-        other: None,
-    };
-    let ignored = ignored_columns(request, &target_name);
-    let seen = table.without(|column| ignored.contains(&column.name));
-    let hint = match request.task {
-        TaskChoice::Auto => TaskHint::Auto,
-        TaskChoice::Binary => TaskHint::Binary,
-        TaskChoice::Multiclass => TaskHint::Multiclass,
-        TaskChoice::Regression => TaskHint::Regression,
-    };
-    let inspection = kaizen_inspect::inspect(&seen, Some((&target_name, hint)), &options)
-        .map_err(|error| refuse(error.to_string()))?;
-    if let Some(blocking) = inspection.blocking().next() {
-        return Err(refuse(format!("{} {}", blocking.what, blocking.advice)));
-    }
-    for finding in &inspection.findings {
-        if finding.severity >= Severity::Warning {
-            observer
-                .on(Event::Notice { warning: true, text: format!("{} {}", finding.what, finding.action) });
-        }
-    }
+    let inspection = inspect(request, table, &target_name, observer)?;
     let column = table.require(&target_name).map_err(|error| refuse(error.to_string()))?;
     let rows = usable_rows(request, table, column);
     let (target, task) = read_target(&inspection, column, &rows).map_err(refuse)?;
     let metric = metric(request, &task)?;
-
     let kept: Vec<String> = inspection
         .features()
         .map(|profile| profile.name.clone())
@@ -105,20 +79,14 @@ pub(crate) fn make(
     let features = table.without(|column| !kept.contains(&column.name)).take(&rows);
     let weights = weights(request, table, &rows).map_err(refuse)?;
     let labels = Labels::of(request, &inspection, table, &rows, &target, &task);
-
-    let all: Vec<u32> = (0..rows.len() as u32).collect();
-    let (train, held) = hold_out(request, &labels, rows.len(), seed)?;
-    let train = train.unwrap_or(all);
+    let Divided { train, holdout } = divide(request, &labels, &features, &target)?;
     let numbers = target.to_numbers();
-    let holdout = held.map(|held| {
-        (features.take(&held), held.iter().map(|&row| numbers[row as usize]).collect::<Vec<f64>>())
-    });
+    let pick = |values: &[f64]| Arc::new(train.iter().map(|&row| values[row as usize]).collect::<Vec<_>>());
     let raw = features.take(&train);
-    let train_target: Arc<Vec<f64>> = Arc::new(train.iter().map(|&row| numbers[row as usize]).collect());
-    let weights = weights.map(|weights| Arc::new(train.iter().map(|&row| weights[row as usize]).collect()));
-
-    let (preparation, prepared) = prepare(&raw, &task, &train_target, kept)?;
-    let data = Dataset::new(prepared, task.clone(), train_target, weights);
+    let (preparation, prepared) = prepare(&raw, &task, &pick(&numbers))?;
+    let mut data =
+        Dataset::new(prepared, task.clone(), pick(&numbers), weights.map(|weights| pick(&weights)));
+    data.monotone = Arc::new(request.columns.monotone.iter().cloned().collect());
     let labels = labels.take(&train);
     let work = Workload {
         row_count: train.len(),
@@ -130,8 +98,7 @@ pub(crate) fn make(
     };
     let (decided, reason) = validation(&inspection, &work, &labels, request.preset);
     let validation = kept_validation.unwrap_or(decided);
-    let cut = cut(&validation, &labels, train.len(), seed)?;
-    let inputs = crate::loaded::chosen_fields(&loaded.schema, preparation.columns());
+    let folds = cut(&validation, &labels, train.len(), Seed(request.seed))?;
     observer.on(Event::Planned {
         row_count: train.len(),
         column_count: raw.columns().len(),
@@ -140,21 +107,73 @@ pub(crate) fn make(
         validation: validation.words(),
     });
     let folds_per_repeat = validation.folds_per_repeat;
-    let monotone = request.columns.monotone.clone();
     Ok(Plan {
         inspection,
+        inputs: crate::loaded::chosen_fields(&loaded.schema, preparation.columns()),
         target,
         task,
         metric,
-        inputs,
         preparation,
         raw,
-        cv: Arc::new(CrossValidation { data: Arc::new(data), folds: cut, folds_per_repeat }),
+        cv: Arc::new(CrossValidation { data: Arc::new(data), folds, folds_per_repeat }),
         validation,
         reason,
         holdout,
-        monotone,
+        monotone: request.columns.monotone.clone(),
     })
+}
+
+/// Looks at all columns but those to be ignored, says what is worth saying, and refuses what cannot be fitted.
+fn inspect(
+    request: &FitRequest,
+    table: &Table,
+    target: &str,
+    observer: &mut dyn Observer,
+) -> Result<Inspection, EngineError> {
+    let refuse = |why: String| EngineError::Table { file: request.source.text().to_owned(), why };
+    let options = Options {
+        seed: Seed(request.seed),
+        group: request.columns.group.as_deref(),
+        time_column: request.columns.time.as_deref(),
+        other: None,
+    };
+    let hint = match request.task {
+        TaskChoice::Auto => TaskHint::Auto,
+        TaskChoice::Binary => TaskHint::Binary,
+        TaskChoice::Multiclass => TaskHint::Multiclass,
+        TaskChoice::Regression => TaskHint::Regression,
+    };
+    let ignored = ignored_columns(request, target);
+    let seen = table.without(|column| ignored.contains(&column.name));
+    let inspection = kaizen_inspect::inspect(&seen, Some((target, hint)), &options)
+        .map_err(|error| refuse(error.to_string()))?;
+    if let Some(blocking) = inspection.blocking().next() {
+        return Err(refuse(format!("{} {}", blocking.what, blocking.advice)));
+    }
+    for finding in inspection.findings.iter().filter(|finding| finding.severity >= Severity::Warning) {
+        observer.on(Event::Notice { warning: true, text: format!("{} {}", finding.what, finding.action) });
+    }
+    Ok(inspection)
+}
+
+/// Rows to learn from, and those held out from everything with their target.
+struct Divided {
+    train: Vec<u32>,
+    holdout: Option<(Table, Vec<f64>)>,
+}
+
+fn divide(
+    request: &FitRequest,
+    labels: &Labels,
+    features: &Table,
+    target: &Target,
+) -> Result<Divided, EngineError> {
+    let (train, held) = hold_out(request, labels, features.row_count(), Seed(request.seed))?;
+    let numbers = target.to_numbers();
+    let holdout = held.map(|held| {
+        (features.take(&held), held.iter().map(|&row| numbers[row as usize]).collect::<Vec<f64>>())
+    });
+    Ok(Divided { train: train.unwrap_or_else(|| (0..features.row_count() as u32).collect()), holdout })
 }
 
 fn target_name(request: &FitRequest, table: &Table) -> Result<String, String> {
@@ -363,14 +382,8 @@ fn hold_out(
 }
 
 /// Fits the shared steps on the training table.
-fn prepare(
-    raw: &Table,
-    task: &Task,
-    target: &Arc<Vec<f64>>,
-    columns: Vec<String>,
-) -> Result<(Preparation, Table), EngineError> {
-    let mut order: Vec<String> = raw.columns().iter().map(|column| column.name.clone()).collect();
-    order.retain(|name| columns.contains(name));
+fn prepare(raw: &Table, task: &Task, target: &Arc<Vec<f64>>) -> Result<(Preparation, Table), EngineError> {
+    let order: Vec<String> = raw.columns().iter().map(|column| column.name.clone()).collect();
     let mut steps: Vec<(&'static str, Arc<dyn FittedTransform>)> = Vec::new();
     let mut data = Dataset::new(raw.clone(), task.clone(), Arc::clone(target), None);
     let rows: Vec<u32> = (0..raw.row_count() as u32).collect();

@@ -18,13 +18,13 @@ use crate::folds::Validation;
 
 /// A run's folder.
 #[derive(Debug)]
-pub struct RunFolder {
+pub(crate) struct RunFolder {
     path: PathBuf,
 }
 
 impl RunFolder {
     /// Where the folder of an artifact is.
-    pub fn beside(out: &Path) -> PathBuf {
+    pub(crate) fn beside(out: &Path) -> PathBuf {
         let mut name = out.as_os_str().to_owned();
         name.push(".run");
         PathBuf::from(name)
@@ -34,7 +34,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// [`EngineError::Io`].
-    pub fn create(path: &Path, request: &Value) -> Result<Self, EngineError> {
+    pub(crate) fn create(path: &Path, request: &Value) -> Result<Self, EngineError> {
         if path.join("request.json").exists() {
             fs::remove_dir_all(path).map_err(|source| EngineError::io(path, source))?;
         }
@@ -50,7 +50,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// [`EngineError::Resume`] when it is no such folder, or belongs to another request.
-    pub fn open(path: &Path, request: &Value) -> Result<Self, EngineError> {
+    pub(crate) fn open(path: &Path, request: &Value) -> Result<Self, EngineError> {
         let refuse = |why: String| EngineError::Resume { path: path.to_owned(), why };
         let text = fs::read_to_string(path.join("request.json"))
             .map_err(|_| refuse("it holds no interrupted run (no request.json)".to_owned()))?;
@@ -71,7 +71,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// [`EngineError::Resume`] when there is no such run.
-    pub fn validation(path: &Path) -> Result<Option<Validation>, EngineError> {
+    pub(crate) fn validation(path: &Path) -> Result<Option<Validation>, EngineError> {
         let refuse = |why: &str| EngineError::Resume { path: path.to_owned(), why: why.to_owned() };
         let text = fs::read_to_string(path.join("request.json"))
             .map_err(|_| refuse("it holds no interrupted run (no request.json)"))?;
@@ -80,7 +80,7 @@ impl RunFolder {
     }
 
     /// The journal of the search.
-    pub fn journal(&self) -> PathBuf {
+    pub(crate) fn journal(&self) -> PathBuf {
         self.path.join("journal.jsonl")
     }
 
@@ -92,15 +92,17 @@ impl RunFolder {
     ///
     /// # Errors
     /// [`EngineError::Io`].
-    pub fn keep(&self, trial: u64, from: usize, folds: &[FoldOutcome]) -> Result<(), EngineError> {
+    pub(crate) fn keep(&self, trial: u64, from: usize, folds: &[FoldOutcome]) -> Result<(), EngineError> {
         let mut state = State::new(json!({
             "folds": folds.iter().map(|fold| fold.fold).collect::<Vec<_>>(),
             "outputs": folds.iter().map(|fold| fold.predictions.outputs).collect::<Vec<_>>(),
             "cut_short": folds.iter().map(|fold| fold.cut_short).collect::<Vec<_>>(),
         }));
         for fold in folds {
+            if let Some(pipeline) = &fold.pipeline {
+                state = state.with_part(&format!("pipeline_{}", fold.fold), pipeline.save());
+            }
             state = state
-                .with_part(&format!("pipeline_{}", fold.fold), fold.pipeline.save())
                 .with(&format!("predictions_{}", fold.fold), Tensor::F64(fold.predictions.values.clone()));
         }
         let artifact = Artifact {
@@ -117,13 +119,13 @@ impl RunFolder {
     }
 
     /// The folds of a trial's stage that starts at fold `from`; `None` when its file is absent or damaged.
-    pub fn restore(&self, trial: u64, from: usize) -> Option<Vec<FoldOutcome>> {
+    pub(crate) fn restore(&self, trial: u64, from: usize) -> Option<Vec<FoldOutcome>> {
         let artifact = kaizen_artifact::read(&self.stage(trial, from)).ok()?;
         folds_of(&artifact.state).ok()
     }
 
     /// Removes the folder; a leftover is harmless.
-    pub fn remove(self) {
+    pub(crate) fn remove(self) {
         let _ = fs::remove_dir_all(&self.path);
     }
 }
@@ -145,7 +147,13 @@ fn folds_of(state: &State) -> Result<Vec<FoldOutcome>, LoadError> {
                 return Err(LoadError::damaged("predictions", "do not fill whole rows"));
             }
             let pipeline = FittedPipeline::load(state.part(&format!("pipeline_{fold}"))?)?;
-            Ok(FoldOutcome { fold, pipeline, predictions: Predictions::new(outputs, values), cut_short })
+            Ok(FoldOutcome {
+                fold,
+                effort: pipeline.effort(),
+                pipeline: Some(pipeline),
+                predictions: Predictions::new(outputs, values),
+                cut_short,
+            })
         })
         .collect()
 }

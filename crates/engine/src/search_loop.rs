@@ -36,6 +36,9 @@ const JOB_SHARE: f64 = 0.4;
 /// Seconds between being asked to finish and being stopped, and again until being left behind.
 const GRACE_SECONDS: f64 = 0.3;
 
+/// The search ends when less is left: nothing could be begun and finished.
+const LAST_SECONDS: f64 = 0.05;
+
 /// Trials of a run without any limit.
 const DEFAULT_TRIALS: usize = 60;
 
@@ -65,8 +68,13 @@ pub(crate) struct CurvePoint {
 struct FolderKeeper(Arc<RunFolder>);
 
 impl Keeper for FolderKeeper {
-    fn keep(&self, trial: TrialId, from: usize, folds: &[FoldOutcome]) -> Result<(), String> {
-        self.0.keep(u64::from(trial.0), from, folds).map_err(|error| error.to_string())
+    fn keep(&self, trial: TrialId, from: usize, folds: &[FoldOutcome]) -> Result<bool, String> {
+        self.0.keep(u64::from(trial.0), from, folds).map_err(|error| error.to_string())?;
+        Ok(true)
+    }
+
+    fn restore(&self, trial: TrialId, from: usize) -> Option<Vec<FoldOutcome>> {
+        self.0.restore(u64::from(trial.0), from)
     }
 }
 
@@ -95,9 +103,7 @@ pub(crate) fn search(
     let problem = Arc::new(problem(request, plan, Box::new(SharedPace(Arc::clone(&pace))), keeper)?);
     let starts = portfolio::configs(&problem.pipelines, plan.cv.data.table.row_count());
     let mut study = study(request, plan, setting, &problem, starts)?;
-    if let Some(folder) = &setting.folder {
-        restore(folder, &problem, &study);
-    }
+    restore(&problem, &study);
     let mut pool = pool(setting.threads)?;
     let mut searched = Loop {
         labels: labels_of(&problem, &study),
@@ -108,7 +114,7 @@ pub(crate) fn search(
     };
     loop {
         let now = setting.clock.now_seconds();
-        if now >= setting.end_seconds {
+        if now >= setting.end_seconds - LAST_SECONDS {
             break;
         }
         let Step::Run(task) = study.ask().map_err(study_error)? else { break };
@@ -201,17 +207,11 @@ fn study_error(error: StudyError) -> EngineError {
 }
 
 /// Puts back what an interrupted run kept.
-fn restore(folder: &RunFolder, problem: &TabularProblem, study: &Study) {
+fn restore(problem: &TabularProblem, study: &Study) {
     let total = problem.cv.folds.len();
     for trial in study.history().trials() {
-        let mut from = 0;
-        for measurement in &trial.measurements {
-            let Some(folds) = folder.restore(u64::from(trial.id.0), from) else { break };
-            from += folds.len();
-            problem.restore(trial.id, folds);
-            if from >= measurement.fidelity.steps(total) && from >= total {
-                break;
-            }
+        if let Some(reached) = trial.reached() {
+            problem.restore(trial.id, reached.steps(total));
         }
     }
 }
@@ -269,9 +269,10 @@ impl Loop {
                 Ok(value)
             }
             JobEnd::Failed(failure) => {
-                // Out of time is not a fault of the trial: it waits for a resumed run.
+                // At the end of the search a stopped trial waits for a resumed run; before it, it took more than its share.
                 let state = match failure.clone() {
-                    Failure::Stopped => State::Waiting,
+                    Failure::Stopped if now >= setting.end_seconds - LAST_SECONDS => State::Waiting,
+                    Failure::Stopped => State::Failed(Failure::Timeout),
                     failure => State::Failed(failure),
                 };
                 study.tell(SearchEvent::Left { trial, state }).map_err(study_error)?;

@@ -138,8 +138,8 @@ impl<'a> Scores<'a> {
         for (row, probabilities) in values.chunks_exact(classes).enumerate() {
             let sum: f64 = probabilities.iter().sum();
             // A NaN fails both comparisons and so is caught here, too.
-            let is_distribution =
-                (sum - 1.0).abs() <= SUM_TOLERANCE && probabilities.iter().all(|p| (-ROUNDING..=1.0 + ROUNDING).contains(p));
+            let is_distribution = (sum - 1.0).abs() <= SUM_TOLERANCE
+                && probabilities.iter().all(|p| (-ROUNDING..=1.0 + ROUNDING).contains(p));
             if !is_distribution {
                 check_finite("the prediction", probabilities, classes).map_err(|error| at_row(error, row))?;
                 return Err(MetricError::NotProbabilities { row, sum });

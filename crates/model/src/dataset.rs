@@ -1,5 +1,6 @@
 //! A table with its target, shared by every fold, trial and fidelity.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kaizen_table::Table;
@@ -18,6 +19,9 @@ pub struct Dataset {
     pub target: Arc<Vec<f64>>,
     /// Weight of a row, positive and finite; `None` counts every row once.
     pub weights: Option<Arc<Vec<f64>>>,
+    /// Columns with which predictions must rise (+1) or fall (-1), by name; only learners whose
+    /// [`Handles`](crate::Handles) promise it heed them.
+    pub monotone: Arc<BTreeMap<String, i8>>,
     /// What fits of this data set share.
     pub memo: Memo,
 }
@@ -30,13 +34,15 @@ impl Dataset {
     pub fn new(table: Table, task: Task, target: Arc<Vec<f64>>, weights: Option<Arc<Vec<f64>>>) -> Self {
         assert_eq!(table.row_count(), target.len());
         assert!(weights.as_ref().is_none_or(|weights| weights.len() == target.len()));
-        Self { table, task, target, weights, memo: Memo::default() }
+        Self { table, task, target, weights, monotone: Arc::default(), memo: Memo::default() }
     }
 
-    /// Same rows, target and weights with other features and an empty memo.
+    /// Same rows, target, weights and constraints with other features and an empty memo.
     #[must_use]
     pub fn with_table(&self, table: Table) -> Self {
-        Self::new(table, self.task.clone(), Arc::clone(&self.target), self.weights.clone())
+        let weights = self.weights.clone();
+        let same = Self::new(table, self.task.clone(), Arc::clone(&self.target), weights);
+        Self { monotone: Arc::clone(&self.monotone), ..same }
     }
 
     /// Weight of a row.

@@ -18,7 +18,11 @@ impl Predictions {
     /// # Panics
     /// If the values do not fill whole rows.
     pub fn new(outputs: usize, values: Vec<f64>) -> Self {
-        assert!(outputs > 0 && values.len().is_multiple_of(outputs), "{} values in rows of {outputs}", values.len());
+        assert!(
+            outputs > 0 && values.len().is_multiple_of(outputs),
+            "{} values in rows of {outputs}",
+            values.len()
+        );
         Self { outputs, values }
     }
 

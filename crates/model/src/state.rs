@@ -168,7 +168,8 @@ mod tests {
 
     #[test]
     fn wrong_types_are_refused_by_name() {
-        let state = State::new(serde_json::json!({"rows": -1, "rate": 0.5})).with("w", Tensor::F64(vec![1.0]));
+        let state =
+            State::new(serde_json::json!({"rows": -1, "rate": 0.5})).with("w", Tensor::F64(vec![1.0]));
         assert_eq!(state.f64s("w"), Ok([1.0].as_slice()));
         assert!(matches!(state.f32s("w"), Err(LoadError::Damaged { name, .. }) if name == "w"));
         assert_eq!(state.u8s("v"), Err(LoadError::Missing("v".to_owned())));

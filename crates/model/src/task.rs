@@ -5,7 +5,7 @@
 pub enum Task {
     /// One of two classes; predictions are [rows, 2] probabilities, the second one of the positive class.
     Binary,
-    /// One of `class_count` (at least 3) classes; predictions are [rows, class_count] probabilities.
+    /// One of `class_count` (at least 3) classes; predictions are [rows, classes] probabilities.
     Multiclass {
         /// Number of classes.
         class_count: usize,

@@ -20,7 +20,12 @@ pub trait Transform: Sync {
     ///
     /// # Errors
     /// [`FitError::Stopped`] when told to, [`FitError::Unfit`] when the data cannot be handled.
-    fn fit(&self, config: &Config, sample: Sample<'_>, ctx: &Ctx<'_>) -> Result<Box<dyn FittedTransform>, FitError>;
+    fn fit(
+        &self,
+        config: &Config,
+        sample: Sample<'_>,
+        ctx: &Ctx<'_>,
+    ) -> Result<Box<dyn FittedTransform>, FitError>;
 
     /// Brings back what [`FittedTransform::save`] gave.
     ///

@@ -7,7 +7,7 @@ use kaizen_model::{Ctx, Dataset, FitError, Predictions, Sample};
 use kaizen_table::Fold;
 use rayon::prelude::*;
 
-use crate::pipeline::{FittedPipeline, Pipeline};
+use crate::pipeline::{Effort, FittedPipeline, Pipeline};
 
 /// A data set with the folds that every trial is judged on.
 #[derive(Debug)]
@@ -25,8 +25,10 @@ pub struct CrossValidation {
 pub struct FoldOutcome {
     /// Which fold.
     pub fold: usize,
-    /// The fitted pipeline.
-    pub pipeline: FittedPipeline,
+    /// What it takes to predict with the pipeline.
+    pub effort: Effort,
+    /// The fitted pipeline; `None` once it is kept elsewhere.
+    pub pipeline: Option<FittedPipeline>,
     /// Its predictions of the fold's validation rows, in their order.
     pub predictions: Predictions,
     /// Whether the fit was rounded off early.
@@ -81,7 +83,13 @@ impl CrossValidation {
         if predictions.values.iter().any(|value| !value.is_finite()) {
             return Err(FitError::Unfit("its predictions are not finite numbers".to_owned()));
         }
-        Ok(FoldOutcome { fold: index, pipeline: fitted, predictions, cut_short: outcome.cut_short })
+        Ok(FoldOutcome {
+            fold: index,
+            effort: fitted.effort(),
+            pipeline: Some(fitted),
+            predictions,
+            cut_short: outcome.cut_short,
+        })
     }
 
     /// The rows validated by the first `done` folds, ascending.

@@ -59,13 +59,12 @@ impl Member {
         let share = 1.0 / self.pipelines.len() as f64;
         let mut mean: Option<Predictions> = None;
         for predicted in predict_all(&self.pipelines, table)? {
-            match &mut mean {
-                Some(mean) => mean.add_scaled(&predicted, share),
-                None => {
-                    let mut first = predicted;
-                    first.values.iter_mut().for_each(|value| *value *= share);
-                    mean = Some(first);
-                }
+            if let Some(mean) = &mut mean {
+                mean.add_scaled(&predicted, share);
+            } else {
+                let mut first = predicted;
+                first.values.iter_mut().for_each(|value| *value *= share);
+                mean = Some(first);
             }
         }
         mean.ok_or_else(|| PredictError::NoColumn("a member without pipelines".to_owned()))

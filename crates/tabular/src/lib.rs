@@ -18,7 +18,7 @@ pub mod scoring;
 pub use cross_validation::{CrossValidation, FoldOutcome, TrialOutcome};
 pub use ensemble::{Calibration, Ensemble, Member};
 pub use ladder::Ladder;
-pub use pipeline::{FittedPipeline, Pipeline, PipelineStep};
+pub use pipeline::{Effort, FittedPipeline, Pipeline, PipelineStep};
 pub use pipeline_space::PipelineSpace;
 pub use preparation::Preparation;
 pub use problem::{InMemory, Keeper, Pacer, TabularProblem, Unhurried};

@@ -1,10 +1,11 @@
 //! A list of transforms and a learner, unfitted and fitted.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use kaizen_model::{
     Ctx, Dataset, FitError, Fitted, FittedTransform, Learner, LoadError, Model, PredictError, Predictions,
-    Sample, State,
+    Sample, State, View,
 };
 use kaizen_space::Config;
 use kaizen_table::Table;
@@ -81,7 +82,8 @@ impl Pipeline {
     fn prepare(&self, sample: Sample<'_>, fold_key: &str, ctx: &Ctx<'_>) -> Result<Arc<Prepared>, FitError> {
         let mut key = format!("prepared/{fold_key}");
         for step in &self.steps {
-            key.push_str(&format!("/{}:{}", step.transform.card().name, step.config.digest()));
+            // Writing to a string cannot fail.
+            let _ = write!(key, "/{}:{}", step.transform.card().name, step.config.digest());
         }
         if let Some(prepared) = sample.data.memo.get::<Prepared>(&key) {
             return Ok(prepared);
@@ -114,7 +116,7 @@ impl Model for SharedModel {
         self.0.predict(table)
     }
 
-    fn view(&self) -> kaizen_model::View<'_> {
+    fn view(&self) -> View<'_> {
         self.0.view()
     }
 
@@ -123,7 +125,27 @@ impl Model for SharedModel {
     }
 }
 
+/// What it takes to predict one row: data by which the cost of a blend is estimated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// So many trees.
+    Trees(usize),
+    /// A weighted sum.
+    Linear,
+    /// Unknown.
+    Opaque,
+}
+
 impl FittedPipeline {
+    /// What it takes to predict one row.
+    pub fn effort(&self) -> Effort {
+        match self.model.view() {
+            View::Trees { tree_count, .. } => Effort::Trees(tree_count),
+            View::Linear { .. } => Effort::Linear,
+            View::Opaque => Effort::Opaque,
+        }
+    }
+
     /// The learner's name.
     pub fn learner(&self) -> &'static str {
         self.learner

@@ -10,6 +10,7 @@ use kaizen_search::{Ctx, Failure, Fidelity, Objective, Problem, TrialId};
 use kaizen_space::{Config, Space};
 
 use crate::cross_validation::{CrossValidation, FoldOutcome, TrialOutcome};
+use crate::pipeline::FittedPipeline;
 use crate::pipeline_space::PipelineSpace;
 use crate::scoring::Scoring;
 
@@ -22,11 +23,15 @@ pub trait Pacer: Send + Sync {
 
 /// Keeps the folds of a finished stage before it is reported.
 pub trait Keeper: Send + Sync {
-    /// Keeps folds `from..` of a trial.
+    /// Keeps folds `from..` of a trial. The answer says whether they can be had back: their pipelines then leave
+    /// memory.
     ///
     /// # Errors
     /// What went wrong, in words; the trial then fails.
-    fn keep(&self, trial: TrialId, from: usize, folds: &[FoldOutcome]) -> Result<(), String>;
+    fn keep(&self, trial: TrialId, from: usize, folds: &[FoldOutcome]) -> Result<bool, String>;
+
+    /// The folds of the stage that starts at fold `from`, pipelines included, if they were kept.
+    fn restore(&self, trial: TrialId, from: usize) -> Option<Vec<FoldOutcome>>;
 }
 
 /// Time without limit.
@@ -44,8 +49,12 @@ impl Pacer for Unhurried {
 pub struct InMemory;
 
 impl Keeper for InMemory {
-    fn keep(&self, _trial: TrialId, _from: usize, _folds: &[FoldOutcome]) -> Result<(), String> {
-        Ok(())
+    fn keep(&self, _trial: TrialId, _from: usize, _folds: &[FoldOutcome]) -> Result<bool, String> {
+        Ok(false)
+    }
+
+    fn restore(&self, _trial: TrialId, _from: usize) -> Option<Vec<FoldOutcome>> {
+        None
     }
 }
 
@@ -86,9 +95,41 @@ impl TabularProblem {
         self.locked().get(&trial).cloned()
     }
 
-    /// Puts back what an earlier run kept; folds follow those that are there.
-    pub fn restore(&self, trial: TrialId, folds: Vec<FoldOutcome>) {
-        self.locked().entry(trial).or_default().folds.extend(folds);
+    /// Puts back the predictions of up to `fold_count` folds that an earlier run kept.
+    pub fn restore(&self, trial: TrialId, fold_count: usize) {
+        let mut folds = self.kept(trial, fold_count);
+        for fold in &mut folds {
+            fold.pipeline = None;
+        }
+        self.locked().insert(trial, TrialOutcome { folds });
+    }
+
+    /// The pipelines of the first `fold_count` folds of a trial; fewer when some were not kept.
+    pub fn pipelines_of(&self, trial: TrialId, fold_count: usize) -> Vec<FittedPipeline> {
+        let in_memory: Vec<FittedPipeline> = self
+            .outcome(trial)
+            .into_iter()
+            .flat_map(|outcome| outcome.folds)
+            .take(fold_count)
+            .map_while(|fold| fold.pipeline)
+            .collect();
+        if in_memory.is_empty() {
+            self.kept(trial, fold_count).into_iter().filter_map(|fold| fold.pipeline).collect()
+        } else {
+            in_memory
+        }
+    }
+
+    fn kept(&self, trial: TrialId, fold_count: usize) -> Vec<FoldOutcome> {
+        let mut folds: Vec<FoldOutcome> = Vec::new();
+        while folds.len() < fold_count {
+            match self.keeper.restore(trial, folds.len()) {
+                Some(stage) if !stage.is_empty() => folds.extend(stage),
+                _ => break,
+            }
+        }
+        folds.truncate(fold_count);
+        folds
     }
 
     fn locked(&self) -> MutexGuard<'_, BTreeMap<TrialId, TrialOutcome>> {
@@ -116,11 +157,15 @@ impl Problem for TabularProblem {
             let slice = self.pacer.stage(until - from);
             let signal = ctx.signal;
             let folds = self.cv.fit_folds(&pipeline, from, until, ctx.seed, &|| slice(signal));
-            let folds = folds.map_err(|error| match error {
+            let mut folds = folds.map_err(|error| match error {
                 FitError::Stopped => Failure::Stopped,
                 FitError::Unfit(why) => Failure::Fit(why),
             })?;
-            self.keeper.keep(ctx.trial, from, &folds).map_err(Failure::Fit)?;
+            if self.keeper.keep(ctx.trial, from, &folds).map_err(Failure::Fit)? {
+                for fold in &mut folds {
+                    fold.pipeline = None;
+                }
+            }
             outcome.folds.extend(folds);
             self.locked().insert(ctx.trial, outcome.clone());
         }

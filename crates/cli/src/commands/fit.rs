@@ -26,7 +26,7 @@ pub(crate) fn run(
     let clock: Arc<dyn Clock> = Arc::new(WallClock::starting_at(head_start_seconds));
     let request = request(arguments)?;
     let mut live = Live::new(screen, arguments.time_limit);
-    let outcome = kaizen_engine::fit(&request, clock, &mut live);
+    let outcome = kaizen_engine::fit(&request, &clock, &mut live);
     live.finish();
     let outcome = outcome?;
     if as_json {
