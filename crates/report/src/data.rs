@@ -44,11 +44,11 @@ pub struct Headline {
     pub score: Option<f64>,
     /// Interval of the score.
     pub interval: Option<Interval>,
-    /// What rows the score was taken on, as the end of a sentence: `5 stratified folds of 5,634 rows`.
+    /// How the score was taken, as the end of a sentence: `5-fold cross-validation on 5,634 rows`.
     pub scored_on: String,
     /// The score of always predicting the same (the base rate, the mean), for comparison.
     pub baseline: Option<f64>,
-    /// Score and interval on a table that took no part in fitting.
+    /// Score and interval on rows that took no part in fitting.
     pub test: Option<(f64, Option<Interval>)>,
     /// The model in a few words: `ensemble of 5 models`.
     pub model: String,
@@ -108,11 +108,16 @@ pub struct LeaderboardRow {
 /// One finished trial.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SearchPoint {
-    /// Seconds since the search began.
-    pub seconds: f64,
+    /// Its number, as the leaderboard calls it.
+    pub number: u32,
+    /// Seconds since the start at which it had its score; `None` where no clock may enter the page.
+    pub seconds: Option<f64>,
     /// Its score; `None` for a failed one.
     pub score: Option<f64>,
-    /// The best score so far, this one included; `None` before the first success.
+    /// Whether the score rests on all the rows that the others' scores rest on; one of a trial that was given up early
+    /// does not, and may not be compared.
+    pub is_complete: bool,
+    /// The best complete score so far, this one included; `None` before the first.
     pub best: Option<f64>,
 }
 
@@ -141,6 +146,8 @@ pub struct ClassDiagnostics {
     pub precision_recall: Vec<Curve>,
     /// Calibration, as above.
     pub calibration: Vec<Calibration>,
+    /// Rows that the curves are drawn from and rows that there are, where that differs.
+    pub sampled: Option<(usize, usize)>,
 }
 
 /// A curve in the unit square.
@@ -181,6 +188,8 @@ pub struct CalibrationBin {
 pub struct NumberDiagnostics {
     /// Actual and predicted value of rows, `[rows, 2]`; more than can be drawn are thinned evenly.
     pub points: Vec<[f64; 2]>,
+    /// Rows of which `points` are a sample; 0 when they are all.
+    pub sampled_from: usize,
     /// Share of rows whose actual value lies in the predicted interval, with the share that was promised.
     pub coverage: Option<(f64, f64)>,
 }

@@ -33,6 +33,9 @@ pub(crate) fn classes(data: &ClassDiagnostics) -> Markup {
             @if !data.precision_recall.is_empty() { (precision_recall(&data.precision_recall)) }
             @if !data.calibration.is_empty() { (calibration(&data.calibration)) }
         }
+        @if let Some((drawn, all)) = data.sampled {
+            p class="faint" { "The curves are drawn from " (words::count(drawn)) " of " (words::counted(all, "row")) ", weighted so that they stand for all; the confusions count every row." }
+        }
         @if !data.confusion.is_empty() && data.confusion.len() == data.names.len() { (confusion(data)) }
     }
 }
@@ -230,6 +233,7 @@ pub(crate) fn numbers(data: &NumberDiagnostics) -> Markup {
         return html! {};
     }
     let thinned = data.points.len() > points.len();
+    let sampled = data.sampled_from > data.points.len();
     html! {
         div class="plots" {
             (predicted_against_actual(&points))
@@ -237,7 +241,10 @@ pub(crate) fn numbers(data: &NumberDiagnostics) -> Markup {
             (residual_histogram(&data.points))
         }
         @if thinned {
-            p class="faint" { (words::count(points.len())) " of " (words::counted(data.points.len(), "row")) " are drawn as dots; the histogram counts all." }
+            p class="faint" {
+                (words::count(points.len())) " of " (words::counted(data.sampled_from.max(data.points.len()), "row")) " are drawn as dots; the histogram counts "
+                @if sampled { (words::count(data.points.len())) " of them." } @else { "all." }
+            }
         }
         @if let Some((found, promised)) = data.coverage {
             p { "Intervals promised to hold " (share(promised)) " of the actual values hold " b { (share(found)) } "." }

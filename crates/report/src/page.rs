@@ -148,13 +148,13 @@ fn headline(data: &Headline) -> Markup {
                             p { (words::percent(interval.level)) " interval " b { (interval_text(interval)) } }
                         }
                         (score_strip(data))
-                        @if !data.scored_on.is_empty() { p class="faint" { "Measured on " (shorten(&data.scored_on, 300)) ", never on rows that were learned from." } }
+                        @if !data.scored_on.is_empty() { p class="faint" { "Measured by " (shorten(&data.scored_on, 300)) "; no row was judged by a model that had learned from it." } }
                     } @else {
                         p { "No honest score could be taken." }
                     }
                     @if let Some((score, interval)) = &data.test {
                         p {
-                            "On the test table: " b { (score_text(*score)) }
+                            "On rows that took no part in fitting: " b { (score_text(*score)) }
                             @if let Some(interval) = interval { " (" (interval_text(interval)) ")" }
                         }
                     }
@@ -173,7 +173,7 @@ fn facts(data: &Headline) -> Markup {
         ("rows", (data.row_count > 0).then(|| words::count(data.row_count))),
         ("features", (data.feature_count > 0).then(|| words::count(data.feature_count))),
         ("fitted in", data.fit_seconds.map(seconds_text)),
-        ("one row takes", data.row_microseconds.map(|us| seconds_text(us / 1e6))),
+        ("one row takes about", data.row_microseconds.map(|us| seconds_text(us / 1e6))),
         ("artifact", data.size_bytes.map(bytes_text)),
     ]
     .into_iter()

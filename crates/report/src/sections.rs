@@ -137,7 +137,7 @@ pub(crate) fn score_strip(headline: &Headline) -> Markup {
     html! {
         div class="strip" { (svg(520.0, 32.0, &spoken, &body)) }
         @if let Some(baseline) = headline.baseline {
-            p class="faint" { "Always predicting the same scores " (score_text(baseline)) " (the mark on the line)." }
+            p class="faint" { "Without a model, always giving the same answer scores " (score_text(baseline)) " (the mark on the line)." }
         }
     }
 }
@@ -145,24 +145,36 @@ pub(crate) fn score_strip(headline: &Headline) -> Markup {
 /// Best score against time and against trials.
 pub(crate) fn search(points: &[SearchPoint], headline: &Headline) -> Markup {
     let failed = points.iter().filter(|point| point.score.is_none()).count();
-    let by_time: Vec<(f64, SearchPoint)> = points.iter().map(|point| (point.seconds, *point)).collect();
+    let early = points.iter().filter(|point| point.score.is_some() && !point.is_complete).count();
+    let by_time: Vec<(f64, SearchPoint)> =
+        points.iter().filter_map(|point| Some((point.seconds?, *point))).collect();
     let by_trial: Vec<(f64, SearchPoint)> =
         points.iter().enumerate().map(|(index, point)| ((index + 1) as f64, *point)).collect();
     html! {
         p class="lead" {
             (words::counted(points.len(), "trial"))
-            @if failed == 0 { "; none failed." } @else { ", of which " (words::count(failed)) " failed and cost nothing but themselves." }
+            @if early > 0 { ", of which " (words::count(early)) " were given up early" }
+            @if failed == 0 { "; none failed." } @else { "; " (words::count(failed)) " failed and cost nothing but themselves." }
         }
         div class="plots" {
-            (search_plot(&by_time, "seconds since the start", headline))
-            (search_plot(&by_trial, "trial", headline))
+            (search_plot(&by_time, "seconds since the start", early > 0, headline))
+            (search_plot(&by_trial, "trials", early > 0, headline))
         }
     }
 }
 
-fn search_plot(points: &[(f64, SearchPoint)], x_title: &str, headline: &Headline) -> Markup {
-    let mut scores: Vec<f64> =
-        points.iter().filter_map(|(_, point)| point.score).filter(|score| score.is_finite()).collect();
+fn search_plot(
+    points: &[(f64, SearchPoint)],
+    x_title: &str,
+    with_early: bool,
+    headline: &Headline,
+) -> Markup {
+    let mut scores: Vec<f64> = points
+        .iter()
+        .filter(|(_, point)| point.is_complete)
+        .filter_map(|(_, point)| point.score)
+        .filter(|score| score.is_finite())
+        .collect();
     scores.sort_unstable_by(f64::total_cmp);
     let Some(last) = scores.len().checked_sub(1) else { return html! {} };
     // The worst tenth would squeeze the part that matters; it is drawn at the edge.
@@ -171,27 +183,38 @@ fn search_plot(points: &[(f64, SearchPoint)], x_title: &str, headline: &Headline
     let mut plot = Plot::over(460.0, 310.0, [0.0, end].into_iter(), shown.iter().copied());
     plot.axes(x_title, &shorten(&headline.metric, 40));
     let stride = points.len().div_ceil(TRIALS_DRAWN).max(1);
-    let dots: Vec<([f64; 2], String)> = points
-        .iter()
-        .enumerate()
-        .step_by(stride)
-        .filter_map(|(index, (x, point))| {
-            let score = point.score?;
-            Some((
-                [*x, score],
-                format!("trial {}: {} after {}", index + 1, score_text(score), seconds_text(point.seconds)),
-            ))
-        })
-        .collect();
-    plot.dots(dots.iter().map(|(at, hover)| (*at, 2.6, hover.as_str())), "trial");
+    for (is_complete, class) in [(false, "trial early"), (true, "trial")] {
+        let dots: Vec<([f64; 2], String)> = points
+            .iter()
+            .step_by(stride)
+            .filter(|(_, point)| point.is_complete == is_complete)
+            .filter_map(|(x, point)| Some(([*x, point.score?], trial_hover(point)?)))
+            .collect();
+        plot.dots(dots.iter().map(|(at, hover)| (*at, 2.6, hover.as_str())), class);
+    }
     let best: Vec<[f64; 2]> = points.iter().filter_map(|(x, point)| Some([*x, point.best?])).collect();
     plot.steps(&best, 0);
     html! {
         figure {
             (plot.finish(&format!("Best {} so far against {x_title}", headline.metric)))
-            figcaption { b { "Best so far " } "(line) and every trial (dots) against " (x_title) ". The worst tenth lies at the edge." }
+            figcaption {
+                b { "Best so far " } "(line) and every trial (dots) against " (x_title) "."
+                @if with_early { " Rings are trials given up early: their scores rest on fewer rows and do not count for the line." }
+                " The worst tenth lies at the edge."
+            }
         }
     }
+}
+
+fn trial_hover(point: &SearchPoint) -> Option<String> {
+    let mut text = format!("trial {}: {}", point.number, score_text(point.score?));
+    if !point.is_complete {
+        text.push_str(" on fewer rows");
+    }
+    if let Some(seconds) = point.seconds {
+        let _ = write!(text, " after {}", seconds_text(seconds));
+    }
+    Some(text)
 }
 
 /// How much the score falls when a column is shuffled.

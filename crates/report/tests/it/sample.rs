@@ -131,11 +131,18 @@ fn search(rng: &mut Rng, higher: bool, low: f64, high: f64) -> Vec<SearchPoint> 
             let reach = 1.0 - exp(-f64::from(trial + 1) / 40.0);
             let quality = low + (high - low) * (reach * (1.0 - 0.25 * rng.uniform() * rng.uniform()));
             let score = (rng.uniform() > 0.03).then_some(quality);
-            best = match (best, score) {
+            let is_complete = trial < 20 || trial % 3 == 0;
+            best = match (best, score.filter(|_| is_complete)) {
                 (Some(best), Some(score)) => Some(if higher { best.max(score) } else { best.min(score) }),
                 (best, score) => best.or(score),
             };
-            SearchPoint { seconds, score, best }
+            SearchPoint {
+                number: trial,
+                seconds: Some(seconds),
+                score: score.map(|score| if is_complete { score } else { low }),
+                is_complete,
+                best,
+            }
         })
         .collect()
 }
@@ -256,6 +263,7 @@ pub(crate) fn binary() -> ReportData {
             roc: vec![roc("Yes", 1.46)],
             precision_recall: vec![precision_recall("Yes", 1.46, 0.265)],
             calibration: vec![calibration("Yes", 0.02)],
+            sampled: Some((100_000, 284_807)),
         })),
         importance: importance(&mut rng),
         families: families(),
@@ -293,6 +301,7 @@ pub(crate) fn multiclass(class_count: usize) -> ReportData {
             .map(|(class, name)| calibration(name, 0.01 * class as f64))
             .collect(),
         names,
+        sampled: None,
     }));
     data
 }
@@ -320,7 +329,11 @@ pub(crate) fn regression() -> ReportData {
         ..data.headline
     };
     data.search = search(&mut rng, false, 90_000.0, 45_000.0);
-    data.diagnostics = Some(Diagnostics::Numbers(NumberDiagnostics { points, coverage: Some((0.907, 0.9)) }));
+    data.diagnostics = Some(Diagnostics::Numbers(NumberDiagnostics {
+        points,
+        coverage: Some((0.907, 0.9)),
+        ..NumberDiagnostics::default()
+    }));
     data.inspection = None;
     data.leaderboard = Vec::new();
     data.reproduction = Some(reproduction(true));
