@@ -109,8 +109,17 @@ pub(crate) struct Column {
     /// Raw levels of categories (empty for numbers), from which ordered statistics are computed.
     pub(crate) levels: Vec<u32>,
     pub(crate) level_count: u32,
-    /// Mean of the values in each bin (numbers only), the abscissa of linear leaves.
-    pub(crate) bin_means: Vec<f32>,
+}
+
+impl Column {
+    pub(crate) fn is_category(&self) -> bool {
+        matches!(*self.coding, Coding::Category { .. })
+    }
+
+    /// Whether there are two different codes to tell apart.
+    pub(crate) fn can_split(&self) -> bool {
+        self.bin_count > 2 || (self.bin_count == 2 && self.has_missing)
+    }
 }
 
 /// Number of columns that share a word.
@@ -216,14 +225,19 @@ impl Bins {
         let mut bins = self.clone();
         bins.row_count = row_count;
         for (columns, block) in groups {
-            let block_index = bins.blocks.len() as u32;
-            for (lane, column) in columns.into_iter().enumerate() {
-                bins.columns.push(Arc::new(column));
-                bins.places.push((block_index, lane as u8));
-            }
-            bins.blocks.push(Arc::new(block));
+            bins.push_block(block, columns);
         }
         Ok(bins)
+    }
+
+    /// Appends a block with its columns.
+    pub(crate) fn push_block(&mut self, block: Block, columns: Vec<Column>) {
+        let block_index = self.blocks.len() as u32;
+        for (lane, column) in columns.into_iter().enumerate() {
+            self.columns.push(Arc::new(column));
+            self.places.push((block_index, lane as u8));
+        }
+        self.blocks.push(Arc::new(block));
     }
 
     /// Number of rows of the table.
@@ -241,7 +255,7 @@ impl Bins {
     /// # Panics
     /// If there is no such feature.
     pub fn is_category(&self, feature: usize) -> bool {
-        matches!(*self.columns[feature].coding, Coding::Category { .. })
+        self.columns[feature].is_category()
     }
 
     /// Code of one cell: 0 for missing.
@@ -284,36 +298,21 @@ fn bin_number(values: &[f64], params: &BinParams) -> (Column, Vec<u8>) {
     sample.sort_unstable_by(f64::total_cmp);
     let edges = number_edges(&sample, usize::from(params.max_bins), params.min_rows_per_bin);
     let codes: Vec<u8> = values.iter().map(|value| code_of_number(&edges, *value)).collect();
-    let bin_means = bin_means(values, &codes, edges.len() + 2);
     let column = Column {
         bin_count: edges.len() + 2,
         has_missing: codes.contains(&0),
         coding: Arc::new(Coding::Number { edges }),
         levels: Vec::new(),
         level_count: 0,
-        bin_means,
     };
     (column, codes)
-}
-
-/// Mean of the finite values in each bin; empty bins have 0.
-fn bin_means(values: &[f64], codes: &[u8], bin_count: usize) -> Vec<f32> {
-    let mut sums = vec![(0.0f64, 0.0f64); bin_count];
-    for (value, code) in values.iter().zip(codes) {
-        if value.is_finite() {
-            let slot = &mut sums[usize::from(*code)];
-            slot.0 += value;
-            slot.1 += 1.0;
-        }
-    }
-    sums.iter().map(|(sum, count)| if *count > 0.0 { (sum / count) as f32 } else { 0.0 }).collect()
 }
 
 /// Edges between at most `max_bins` bins of sorted values without NaN.
 ///
 /// If there are no more distinct values than bins, each has its own; otherwise bins are filled to the mean share of
 /// what is left, and a value that alone exceeds that share is not merged with its neighbours.
-fn number_edges(sorted: &[f64], max_bins: usize, min_rows: usize) -> Vec<f64> {
+pub(crate) fn number_edges(sorted: &[f64], max_bins: usize, min_rows: usize) -> Vec<f64> {
     let mut distinct: Vec<(f64, usize)> = Vec::new();
     for value in sorted {
         match distinct.last_mut() {
@@ -387,7 +386,6 @@ fn bin_category(levels: &[u32], level_count: u32, params: &BinParams) -> (Column
         coding: Arc::new(coding),
         levels: levels.to_vec(),
         level_count,
-        bin_means: Vec::new(),
     };
     (column, codes)
 }

@@ -8,15 +8,16 @@ use kaizen_base::{Flow, Seed, Signal, math};
 use rayon::prelude::*;
 
 use crate::bins::Bins;
-use crate::builder::Builder;
+use crate::builder::{Builder, plain_columns};
 use crate::derivatives::Derivatives;
-use crate::ensemble::Ensemble;
+use crate::ensemble::{ColumnCoding, Ensemble};
 use crate::error::{Result, TreesError};
 use crate::grower::{self, Grown, Limits, Plan, draw_share};
 use crate::histogram::{Layout, Pool};
 use crate::kernel::{LaneSet, Packed};
 use crate::leaves::{self, LeafRule};
 use crate::objective::CHUNK;
+use crate::ordered::{self, OrderedInput};
 use crate::params::{BoostParams, Categories, Growth, Objective, SplitScore};
 use crate::sampling;
 use crate::splitter::{Rule, Unit};
@@ -33,6 +34,9 @@ pub enum Start<'a> {
     /// At an ensemble trained on the same binned table; the result contains its trees.
     Ensemble(&'a Ensemble),
 }
+
+/// A loss of raw scores `[valid rows, outputs]`; lower is better.
+pub type Evaluate<'a> = &'a (dyn Fn(&[f64]) -> f64 + Sync);
 
 /// What to learn from. Arrays are indexed by row of the binned table; only the listed rows are looked at.
 #[derive(Clone, Copy)]
@@ -52,7 +56,7 @@ pub struct TrainInput<'a> {
     /// Features that may be used, ascending; `None` is all.
     pub features: Option<&'a [u32]>,
     /// Loss of raw validation scores `[valid rows, outputs]`, lower is better; `None` is the objective's own.
-    pub evaluate: Option<&'a (dyn Fn(&[f64]) -> f64 + Sync)>,
+    pub evaluate: Option<Evaluate<'a>>,
 }
 
 impl<'a> TrainInput<'a> {
@@ -142,15 +146,15 @@ pub fn train(
 /// that CatBoost 1.2.10 chooses by itself (it reports them as `learning_rate_`); at most 0.5.
 pub fn automatic_rate(objective: &Objective, row_count: usize, rounds: u32) -> f64 {
     let (slope, intercept, by_rounds) = match objective {
-        Objective::Logistic | Objective::Focal { .. } => (0.408, -7.299, -0.928),
-        Objective::Softmax { .. } => (0.051, -3.053, -0.889),
+        Objective::Logistic | Objective::Focal { .. } => (0.427, -7.525, -0.917),
+        Objective::Softmax { .. } => (0.051, -2.889, -0.845),
         _ => (0.158, -4.287, -0.813),
     };
     let rate = math::exp(slope * math::ln(row_count.max(1) as f64) + intercept);
     (rate * math::pow(f64::from(rounds.max(1)) / 1000.0, by_rounds)).clamp(1e-6, 0.5)
 }
 
-fn check_input(input: &TrainInput<'_>, params: &BoostParams) -> Result<()> {
+pub(crate) fn check_input(input: &TrainInput<'_>, params: &BoostParams) -> Result<()> {
     let table_rows = input.bins.row_count();
     let shape = |what, expected, found| Err(TreesError::Shape { what, expected, found });
     if input.target.len() < table_rows {
@@ -191,7 +195,6 @@ fn check_input(input: &TrainInput<'_>, params: &BoostParams) -> Result<()> {
     }
     let outputs = params.objective.output_count();
     match input.start {
-        Start::Constant => Ok(()),
         Start::Scores(scores) if scores.len() < table_rows * outputs => {
             shape("starting scores", table_rows * outputs, scores.len())
         }
@@ -199,6 +202,32 @@ fn check_input(input: &TrainInput<'_>, params: &BoostParams) -> Result<()> {
             shape("outputs of the starting ensemble", outputs, ensemble.output_count)
         }
         _ => Ok(()),
+    }
+}
+
+/// Training as seen under one order of the rows.
+struct State {
+    bins: Bins,
+    /// `[table rows, outputs]`.
+    scores: Vec<f64>,
+    derivatives: Derivatives,
+}
+
+/// Raw scores `[rows, outputs]` at which boosting starts, on the codes of one order.
+fn start_scores(
+    input: &TrainInput<'_>,
+    builder: &Builder,
+    bins: &Bins,
+    rows: &[u32],
+    outputs: usize,
+) -> Vec<f64> {
+    match input.start {
+        Start::Constant => builder.ensemble().base.repeat(rows.len()),
+        Start::Scores(scores) => rows
+            .iter()
+            .flat_map(|row| scores[*row as usize * outputs..(*row as usize + 1) * outputs].iter().copied())
+            .collect(),
+        Start::Ensemble(_) => builder.ensemble().predict_columns(bins, rows),
     }
 }
 
@@ -212,11 +241,10 @@ struct Trainer<'a> {
     features: Vec<u32>,
     rate: f64,
     outputs: usize,
-    /// `[table rows, outputs]`.
-    scores: Vec<f64>,
+    /// One for each order of the categories' statistics; leaf values of the model come from the first.
+    states: Vec<State>,
     valid_scores: Vec<f64>,
     best_valid_scores: Vec<f64>,
-    derivatives: Derivatives,
     pool: Pool,
     builder: Builder,
     losses: Vec<f64>,
@@ -233,36 +261,54 @@ impl<'a> Trainer<'a> {
         seed: Seed,
         signal: &'a Signal,
     ) -> Result<Self> {
-        let bins = input.bins;
         let outputs = params.objective.output_count();
-        let table_rows = bins.row_count();
-        let valid_rows = input.valid_rows.unwrap_or_default();
-        let base = params.objective.initial(input.target, input.weights, input.rows);
-        let mut builder = Builder::new(bins, outputs);
-        let (scores, valid_scores) = match input.start {
-            Start::Constant => {
-                builder.set_base(base.clone());
-                (base.repeat(table_rows), base.repeat(valid_rows.len()))
+        let features: Vec<u32> =
+            input.features.map_or_else(|| (0..input.bins.feature_count() as u32).collect(), <[u32]>::to_vec);
+        let mut columns: Vec<ColumnCoding> = plain_columns(input.bins);
+        let mut tables = vec![input.bins.clone()];
+        let mut replaced = Vec::new();
+        if let Categories::Ordered(ordered_params) = &params.categories {
+            let ordered_input = OrderedInput {
+                bins: input.bins,
+                rows: input.rows,
+                valid_rows: input.valid_rows.unwrap_or_default(),
+                target: input.target,
+                weights: input.weights,
+                objective: &params.objective,
+                features: &features,
+            };
+            if let Some(made) = ordered::build(&ordered_input, ordered_params, seed.child("ordered", 0)) {
+                columns.extend(made.statistics.into_iter().map(ColumnCoding::Statistic));
+                tables = made.tables;
+                replaced = made.replaced;
             }
-            Start::Scores(scores) => {
-                let valid = valid_rows.iter().flat_map(|row| {
-                    let row = *row as usize;
-                    scores[row * outputs..(row + 1) * outputs].iter().copied()
-                });
-                (scores[..table_rows * outputs].to_vec(), valid.collect())
-            }
-            Start::Ensemble(ensemble) => {
-                let all: Vec<u32> = (0..table_rows as u32).collect();
-                builder.continue_from(ensemble)?;
-                (ensemble.predict_binned(bins, &all)?, ensemble.predict_binned(bins, valid_rows)?)
-            }
-        };
-        let features: Vec<u32> = input
-            .features
-            .map_or_else(|| (0..bins.feature_count() as u32).collect(), <[u32]>::to_vec)
+        }
+        let all_columns = &tables[0].columns;
+        let features: Vec<u32> = features
             .into_iter()
-            .filter(|feature| {
-                bins.columns[*feature as usize].bin_count > 2 || bins.columns[*feature as usize].has_missing
+            .filter(|feature| !replaced.contains(feature))
+            .chain(input.bins.feature_count() as u32..all_columns.len() as u32)
+            // A column with one value and nothing missing has no cut.
+            .filter(|feature| all_columns[*feature as usize].can_split())
+            .collect();
+        let base = params.objective.initial(input.target, input.weights, input.rows);
+        let mut builder = Builder::new(columns, input.bins.feature_count(), outputs);
+        match input.start {
+            Start::Constant => builder.set_base(base),
+            Start::Scores(_) => {}
+            Start::Ensemble(ensemble) => builder.continue_from(ensemble)?,
+        }
+        let valid_rows = input.valid_rows.unwrap_or_default();
+        let valid_scores = start_scores(input, &builder, &tables[0], valid_rows, outputs);
+        let all_rows: Vec<u32> = (0..input.bins.row_count() as u32).collect();
+        let layout = Layout::new(&tables[0]);
+        let is_set = all_columns.iter().map(|column| column.is_category()).collect();
+        let states = tables
+            .into_iter()
+            .map(|bins| State {
+                scores: start_scores(input, &builder, &bins, &all_rows, outputs),
+                derivatives: Derivatives::new(input.rows.len(), outputs),
+                bins,
             })
             .collect();
         let rate = params
@@ -273,15 +319,14 @@ impl<'a> Trainer<'a> {
             params,
             signal,
             seed,
-            layout: Layout::new(bins),
-            is_set: (0..bins.feature_count()).map(|feature| bins.is_category(feature)).collect(),
+            layout,
+            is_set,
             features,
             rate,
             outputs,
-            scores,
+            states,
             best_valid_scores: valid_scores.clone(),
             valid_scores,
-            derivatives: Derivatives::new(input.rows.len(), outputs),
             pool: Pool::default(),
             builder,
             losses: Vec::new(),
@@ -294,16 +339,15 @@ impl<'a> Trainer<'a> {
     /// One round; false if no further tree can lower the loss.
     fn round(&mut self, round: u32) -> Result<bool> {
         let seed = self.seed.child("round", u64::from(round));
-        self.derivatives.compute(&self.params.objective, self.input, &self.scores);
+        for state in &mut self.states {
+            state.derivatives.compute(&self.params.objective, self.input, &state.scores);
+        }
         let shared =
             matches!(self.params.objective, Objective::Softmax { shared: true, .. }) || self.outputs == 1;
-        let groups: Vec<std::ops::Range<usize>> = if shared {
-            vec![0..self.outputs]
-        } else {
-            (0..self.outputs).map(|class| class..class + 1).collect()
-        };
+        let width = if shared { self.outputs } else { 1 };
         let mut any = false;
-        for outputs in groups {
+        for first in (0..self.outputs).step_by(width) {
+            let outputs = first..first + width;
             if !self.signal.may_continue() && any {
                 break;
             }
@@ -321,16 +365,19 @@ impl<'a> Trainer<'a> {
     fn tree(&mut self, outputs: std::ops::Range<usize>, round: u32, seed: Seed) -> Result<bool> {
         let seed = seed.child("tree", outputs.start as u64);
         let mut rng = seed.child("structure", 0).rng();
-        let constant_hessian = self.params.score == SplitScore::Cosine && self.is_symmetric();
-        let draw = sampling::draw(&self.params.row_sampling, &self.derivatives, outputs.clone(), seed);
-        let (packed, unit) = self.derivatives.pack(self.input, outputs.clone(), &draw, constant_hessian);
+        // The first order is kept for leaf values if there are others.
+        let learner = if self.states.len() > 1 { 1 + rng.below(self.states.len() - 1) } else { 0 };
+        let weights_only = self.params.score == SplitScore::Cosine && self.is_symmetric();
+        let derivatives = &self.states[learner].derivatives;
+        let draw = sampling::draw(&self.params.row_sampling, derivatives, outputs.clone(), seed);
+        let (packed, unit) = derivatives.pack(self.input, outputs.clone(), &draw, weights_only);
         if unit.gradient == 0.0 {
             return Ok(false);
         }
         let rows = draw.rows(self.input.rows);
         let features = draw_share(&self.features, self.params.column_share_tree, &mut rng);
-        let lane_sets = self.layout.lane_sets(self.input.bins, &features);
-        let grown = self.grow(&packed, unit, rows, &features, &lane_sets, rng, round)?;
+        let lane_sets = self.layout.lane_sets(&self.states[learner].bins, &features);
+        let grown = self.grow(learner, &packed, unit, rows, &features, &lane_sets, rng, round)?;
         drop(packed);
         if grown.leaves.len() < 2 {
             return Ok(false);
@@ -342,21 +389,31 @@ impl<'a> Trainer<'a> {
             steps: self.params.leaf_steps,
             rate: self.rate,
         };
-        let leaf_of = leaves::assign(&grown, self.input, draw.is_all());
-        let exact = self.is_symmetric();
-        let values = leaves::estimate(
-            &rule,
-            &grown,
-            &leaf_of,
-            self.input,
-            &self.scores,
-            &self.derivatives,
-            outputs.clone(),
-            (!exact).then_some(unit),
-        );
-        let counts = leaves::counts(&leaf_of, self.input.rows, grown.leaves.len());
-        self.apply(&grown, &leaf_of, &values, outputs.clone());
-        self.builder.add(&grown, outputs, &values, &counts);
+        let unit = (!self.is_symmetric()).then_some(unit);
+        let input = self.input;
+        let mut model_values = Vec::new();
+        let mut counts = Vec::new();
+        for (index, state) in self.states.iter_mut().enumerate() {
+            let known = (index == learner).then_some(draw.is_all());
+            let leaf_of = leaves::assign(&grown, input, &state.bins, known);
+            let values = leaves::estimate(
+                &rule,
+                &grown,
+                &leaf_of,
+                input,
+                &state.scores,
+                &state.derivatives,
+                outputs.clone(),
+                unit.filter(|_| index == learner),
+            );
+            leaves::apply(&mut state.scores, self.outputs, &leaf_of, &values, outputs.clone());
+            if index == 0 {
+                counts = leaves::counts(&leaf_of, input.rows, grown.leaves.len());
+                model_values = values;
+            }
+        }
+        self.apply_valid(&grown, &model_values, outputs.clone());
+        self.builder.add(&grown, outputs, &model_values, &counts);
         Ok(true)
     }
 
@@ -367,6 +424,7 @@ impl<'a> Trainer<'a> {
     #[expect(clippy::too_many_arguments, reason = "the parts of one tree, used once")]
     fn grow(
         &mut self,
+        learner: usize,
         packed: &[Vec<Packed>],
         unit: Unit,
         rows: Vec<u32>,
@@ -381,7 +439,7 @@ impl<'a> Trainer<'a> {
             Categories::Ordered(_) => (10.0, 10.0, 32),
         };
         let plan = Plan {
-            bins: self.input.bins,
+            bins: &self.states[learner].bins,
             layout: &self.layout,
             rule: Rule {
                 l1: params.l1,
@@ -401,7 +459,7 @@ impl<'a> Trainer<'a> {
             random_thresholds: params.random_thresholds,
             signal: self.signal,
         };
-        let noise = self.noise(round);
+        let noise = self.noise(learner, round);
         let pool = &mut self.pool;
         let limits = match params.growth {
             Growth::LeafWise { leaves, max_depth } => Limits {
@@ -420,7 +478,7 @@ impl<'a> Trainer<'a> {
 
     /// Standard deviation of the noise on split scores: the root mean square gradient, which is about the cosine score
     /// of pure noise, faded as the model grows (Prokhorenkova et al. 2018, "random strength").
-    fn noise(&self, round: u32) -> f64 {
+    fn noise(&self, learner: usize, round: u32) -> f64 {
         if self.params.random_strength == 0.0 {
             return 0.0;
         }
@@ -428,24 +486,15 @@ impl<'a> Trainer<'a> {
         let length = f64::from(round - 1) * self.rate;
         let left = math::exp(math::ln(rows) - length);
         let fading = left / (1.0 + left);
-        self.params.random_strength * self.derivatives.root_mean_square() * fading
+        self.params.random_strength * self.states[learner].derivatives.root_mean_square() * fading
     }
 
-    /// Adds the tree's values to the scores of training and validation rows.
-    fn apply(&mut self, grown: &Grown, leaf_of: &[u32], values: &[f32], outputs: std::ops::Range<usize>) {
-        let width = outputs.len();
+    /// Adds the tree's values to the scores of the validation rows.
+    fn apply_valid(&mut self, grown: &Grown, values: &[f32], outputs: std::ops::Range<usize>) {
         let stride = self.outputs;
-        self.scores.par_chunks_mut(CHUNK * stride).zip(leaf_of.par_chunks(CHUNK)).for_each(
-            |(scores, leaves)| {
-                for (row, leaf) in scores.chunks_exact_mut(stride).zip(leaves) {
-                    if *leaf != leaves::NO_LEAF {
-                        leaves::add_values(&mut row[outputs.clone()], values, *leaf as usize, width);
-                    }
-                }
-            },
-        );
+        let width = outputs.len();
         let valid_rows = self.input.valid_rows.unwrap_or_default();
-        let bins = self.input.bins;
+        let bins = &self.states[0].bins;
         self.valid_scores.par_chunks_mut(CHUNK * stride).zip(valid_rows.par_chunks(CHUNK)).for_each(
             |(scores, rows)| {
                 for (score, row) in scores.chunks_exact_mut(stride).zip(rows) {

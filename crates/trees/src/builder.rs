@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::bins::Bins;
-use crate::ensemble::{ColumnCoding, Ensemble, LEAF, Node, TreeSpan, encode_test};
+use crate::bins::{Bins, Column};
+use crate::ensemble::{ColumnCoding, Ensemble, LEAF, Node, SET, TreeSpan, encode_test};
 use crate::error::{Result, TreesError};
 use crate::grower::{Grown, GrownNode, Shape};
 
@@ -14,19 +14,19 @@ pub(crate) struct Builder {
     start_count: usize,
 }
 
+/// Every feature of a table as a column of its own.
+pub(crate) fn plain_columns(bins: &Bins) -> Vec<ColumnCoding> {
+    let plain = |(feature, column): (usize, &Arc<Column>)| ColumnCoding::Plain {
+        feature: feature as u32,
+        coding: Arc::clone(&column.coding),
+    };
+    bins.columns.iter().enumerate().map(plain).collect()
+}
+
 impl Builder {
-    pub(crate) fn new(bins: &Bins, outputs: usize) -> Self {
-        let columns = bins
-            .columns
-            .iter()
-            .enumerate()
-            .map(|(feature, column)| ColumnCoding::Plain {
-                feature: feature as u32,
-                coding: Arc::clone(&column.coding),
-            })
-            .collect();
+    pub(crate) fn new(columns: Vec<ColumnCoding>, feature_count: usize, outputs: usize) -> Self {
         let ensemble = Ensemble {
-            feature_count: bins.feature_count(),
+            feature_count,
             output_count: outputs,
             base: vec![0.0; outputs],
             scale: 1.0,
@@ -69,6 +69,10 @@ impl Builder {
         self.ensemble = Ensemble { columns, ..other.clone() };
         self.start_count = self.ensemble.trees.len();
         Ok(())
+    }
+
+    pub(crate) fn ensemble(&self) -> &Ensemble {
+        &self.ensemble
     }
 
     pub(crate) fn start_count(&self) -> usize {
@@ -148,9 +152,10 @@ impl Builder {
             ensemble.trees.truncate(count);
             ensemble.nodes.truncate(tree.first_node as usize);
             ensemble.gains.truncate(tree.first_node as usize);
-            ensemble.set_of_node.truncate(tree.first_node as usize);
-            let sets = ensemble.nodes.iter().filter(|node| node.flags & crate::ensemble::SET != 0).count();
-            ensemble.sets.truncate(sets);
+            let is_set = |node: &Node| node.flags & SET != 0;
+            ensemble.sets.truncate(ensemble.nodes.iter().filter(|node| is_set(node)).count());
+            // The table ends with the last set, as it does when it is read back.
+            ensemble.set_of_node.truncate(ensemble.nodes.iter().rposition(is_set).map_or(0, |last| last + 1));
             ensemble.values.truncate(tree.first_value as usize);
             ensemble.covers.truncate(tree.first_leaf as usize);
         }

@@ -52,8 +52,8 @@ impl Derivatives {
             .zip(self.hessians.par_chunks_mut(CHUNK * outputs))
             .zip(input.rows.par_chunks(CHUNK))
             .for_each(|((gradients, hessians), rows)| {
-                if matches!(objective, Objective::Softmax { .. }) {
-                    softmax_chunk(rows, input, scores, outputs, gradients, hessians);
+                if let Objective::Softmax { shared, .. } = objective {
+                    softmax_chunk(rows, input, scores, *shared, gradients, hessians);
                 } else {
                     let score: Vec<f64> = rows.iter().map(|row| scores[*row as usize]).collect();
                     let target: Vec<f64> = rows.iter().map(|row| input.target[*row as usize]).collect();
@@ -119,8 +119,11 @@ impl Derivatives {
         let rows = self.row_count as f64;
         let gradient_scale = (f64::from(i32::MAX) - rows).max(1.0) / gradient_sum;
         let counts_rows = hessian_sum == rows && draw.is_all() && input.weights.is_none();
-        let hessian_scale =
-            if counts_rows { 1.0 } else { (f64::from(u32::MAX) - rows).max(1.0) / hessian_sum };
+        let hessian_scale = if counts_rows {
+            1.0
+        } else {
+            power_of_two_below((f64::from(u32::MAX) - rows).max(1.0) / hessian_sum)
+        };
         if !(gradient_scale.is_finite() && hessian_scale.is_finite()) {
             return (Vec::new(), Unit { gradient: 0.0, hessian: 0.0 });
         }
@@ -157,16 +160,24 @@ impl Derivatives {
     }
 }
 
-/// Probabilities less the indicator of the class, and p (1 - p) K / (K - 1) (Friedman 2001, algorithm 6).
+/// The largest power of two not above a positive `x`: weights that are whole numbers (or halves) stay exact, so that a
+/// weight of two counts exactly as two rows.
+fn power_of_two_below(x: f64) -> f64 {
+    f64::from_bits(x.to_bits() & 0x7ff0_0000_0000_0000)
+}
+
+/// Probabilities less the indicator of the class, and p (1 - p), times K / (K - 1) where each class has its own trees
+/// (Friedman 2001, algorithm 6) or there are two; leaves with a vector of three or more take the full step.
 fn softmax_chunk(
     rows: &[u32],
     input: &TrainInput<'_>,
     scores: &[f64],
-    outputs: usize,
+    shared: bool,
     gradients: &mut [f64],
     hessians: &mut [f64],
 ) {
     let len = rows.len();
+    let outputs = gradients.len() / len;
     let mut largest = vec![f64::NEG_INFINITY; len];
     for (position, row) in rows.iter().enumerate() {
         for output in 0..outputs {
@@ -183,7 +194,7 @@ fn softmax_chunk(
             *sum += value;
         }
     }
-    let factor = outputs as f64 / (outputs as f64 - 1.0);
+    let factor = if shared && outputs > 2 { 1.0 } else { outputs as f64 / (outputs as f64 - 1.0) };
     for output in 0..outputs {
         for (position, row) in rows.iter().enumerate() {
             let index = output * len + position;

@@ -146,14 +146,8 @@ impl Ensemble {
                 found: bins.feature_count(),
             });
         }
-        if let Some(last) = rows.iter().max() {
-            if *last as usize >= bins.row_count() {
-                return Err(TreesError::Shape {
-                    what: "row",
-                    expected: bins.row_count(),
-                    found: *last as usize,
-                });
-            }
+        if let Some(row) = rows.iter().find(|row| **row as usize >= bins.row_count()) {
+            return Err(TreesError::Shape { what: "row", expected: bins.row_count(), found: *row as usize });
         }
         Ok(self.predict_blocks(rows, |column, rows, codes| match &self.columns[column] {
             ColumnCoding::Unused => {}
@@ -169,6 +163,15 @@ impl Ensemble {
                 }
             }
         }))
+    }
+
+    /// Raw scores of rows of a table whose columns are those of the ensemble, statistics included.
+    pub(crate) fn predict_columns(&self, bins: &Bins, rows: &[u32]) -> Vec<f64> {
+        self.predict_blocks(rows, |column, rows, codes| {
+            for (code, row) in codes.iter_mut().zip(rows) {
+                *code = bins.code(*row as usize, column);
+            }
+        })
     }
 
     fn check_features(&self, features: &[FeatureData<'_>]) -> Result<()> {

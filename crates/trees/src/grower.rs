@@ -51,6 +51,22 @@ pub(crate) struct Grown {
 }
 
 impl Grown {
+    /// The leaf of each of `rows`.
+    pub(crate) fn leaves_of(&self, bins: &Bins, rows: &[u32]) -> Vec<u32> {
+        let Shape::Symmetric(levels) = &self.shape else {
+            return rows.iter().map(|row| self.leaf_of(bins, *row as usize) as u32).collect();
+        };
+        let mut leaves = vec![0u32; rows.len()];
+        for (depth, (feature, test, _)) in levels.iter().enumerate() {
+            let (block, lane) = bins.places[*feature as usize];
+            let block = &bins.blocks[block as usize];
+            for (leaf, row) in leaves.iter_mut().zip(rows) {
+                *leaf |= u32::from(test.goes_right(block.code(*row as usize, usize::from(lane)))) << depth;
+            }
+        }
+        leaves
+    }
+
     /// The leaf of a row of the binned table.
     pub(crate) fn leaf_of(&self, bins: &Bins, row: usize) -> usize {
         match &self.shape {
@@ -162,6 +178,7 @@ struct Grower<'a> {
 ///
 /// # Errors
 /// [`TreesError::Stopped`] when told to stop; when told to finish, the tree as far as it has grown.
+#[expect(clippy::too_many_arguments, reason = "the parts of one tree, used once")]
 pub(crate) fn grow(
     plan: &Plan<'_>,
     limits: Limits,
@@ -332,10 +349,10 @@ impl Grower<'_> {
                 if splittable(leaf) {
                     self.find(leaf);
                 }
-                if leaf.best.is_none() {
-                    if let Some(buffer) = leaf.histogram.take() {
-                        self.pool.give(buffer);
-                    }
+                if leaf.best.is_none()
+                    && let Some(buffer) = leaf.histogram.take()
+                {
+                    self.pool.give(buffer);
                 }
             }
         }

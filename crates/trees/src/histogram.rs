@@ -88,11 +88,11 @@ pub(crate) fn build(
         let ordered: Vec<Packed> = rows.iter().map(|row| packed[*row as usize]).collect();
         let mut parts: Vec<(usize, &mut [Packed])> = Vec::with_capacity(bins.blocks.len());
         let mut rest = slice;
-        for block in 0..bins.blocks.len() {
+        for (block, lane_set) in lane_sets.iter().enumerate() {
             let len = layout.block_starts[block + 1] - layout.block_starts[block];
             let (head, tail) = rest.split_at_mut(len);
             rest = tail;
-            if !lane_sets[block].lanes.is_empty() {
+            if !lane_set.lanes.is_empty() {
                 parts.push((block, head));
             }
         }

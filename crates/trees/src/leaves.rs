@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use crate::bins::Bins;
 use crate::boost::TrainInput;
 use crate::derivatives::Derivatives;
 use crate::grower::Grown;
@@ -23,27 +24,45 @@ pub(crate) struct LeafRule<'a> {
     pub(crate) rate: f64,
 }
 
-/// Leaf of each table row, [`NO_LEAF`] for rows outside the training.
-pub(crate) fn assign(grown: &Grown, input: &TrainInput<'_>, complete: bool) -> Vec<u32> {
-    let mut leaf_of = vec![NO_LEAF; input.bins.row_count()];
-    for (index, leaf) in grown.leaves.iter().enumerate() {
-        for row in &grown.rows[leaf.start..leaf.start + leaf.len] {
-            leaf_of[*row as usize] = index as u32;
+/// Leaf of each table row on the codes of `bins`, [`NO_LEAF`] for rows outside the training.
+///
+/// `known` says that the tree was grown on these codes, and whether on all training rows; the rows it was grown on are
+/// then looked up instead of sent down the tree.
+pub(crate) fn assign(grown: &Grown, input: &TrainInput<'_>, bins: &Bins, known: Option<bool>) -> Vec<u32> {
+    let mut leaf_of = vec![NO_LEAF; bins.row_count()];
+    if known.is_some() {
+        for (index, leaf) in grown.leaves.iter().enumerate() {
+            for row in &grown.rows[leaf.start..leaf.start + leaf.len] {
+                leaf_of[*row as usize] = index as u32;
+            }
         }
     }
-    if !complete {
+    if known != Some(true) {
         let rest: Vec<u32> =
             input.rows.iter().copied().filter(|row| leaf_of[*row as usize] == NO_LEAF).collect();
-        let found: Vec<u32> = rest
-            .par_iter()
-            .with_min_len(CHUNK)
-            .map(|row| grown.leaf_of(input.bins, *row as usize) as u32)
-            .collect();
-        for (row, leaf) in rest.iter().zip(found) {
-            leaf_of[*row as usize] = leaf;
+        let found: Vec<Vec<u32>> = rest.par_chunks(CHUNK).map(|rows| grown.leaves_of(bins, rows)).collect();
+        for (row, leaf) in rest.iter().zip(found.iter().flatten()) {
+            leaf_of[*row as usize] = *leaf;
         }
     }
     leaf_of
+}
+
+/// Adds each row's leaf to its scores `[table rows, all outputs]`.
+pub(crate) fn apply(
+    scores: &mut [f64],
+    stride: usize,
+    leaf_of: &[u32],
+    values: &[f32],
+    outputs: Range<usize>,
+) {
+    scores.par_chunks_mut(CHUNK * stride).zip(leaf_of.par_chunks(CHUNK)).for_each(|(scores, leaves)| {
+        for (row, leaf) in scores.chunks_exact_mut(stride).zip(leaves) {
+            if *leaf != NO_LEAF {
+                add_values(&mut row[outputs.clone()], values, *leaf as usize, outputs.len());
+            }
+        }
+    });
 }
 
 /// Training rows in each leaf.
@@ -101,8 +120,14 @@ pub(crate) fn estimate(
                 values[index * width + output] = leaf_value(gradient, hessian, rule.l1, rule.l2, leaf.bounds);
             }
         }
+        let mut brackets: Vec<(f64, f64)> = sums
+            .iter()
+            .map(
+                |(gradient, _)| if *gradient > 0.0 { (f64::NEG_INFINITY, 0.0) } else { (0.0, f64::INFINITY) },
+            )
+            .collect();
         for _ in 1..steps {
-            if !newton_step(rule, grown, leaf_of, input, scores, &mut values) {
+            if !newton_step(rule, grown, leaf_of, input, scores, &mut values, &mut brackets) {
                 break;
             }
         }
@@ -154,6 +179,9 @@ fn add_up(parts: &[Vec<(f64, f64)>], len: usize) -> Vec<(f64, f64)> {
 const CONVERGED: f64 = 1e-3;
 
 /// One more Newton step of all leaves at once; false when the steps have become small.
+///
+/// The minimum of each leaf lies inside its bracket, which every slope narrows; a step out of it becomes a bisection,
+/// because plain Newton steps diverge where the curvature of the logistic loss has vanished.
 fn newton_step(
     rule: &LeafRule<'_>,
     grown: &Grown,
@@ -161,6 +189,7 @@ fn newton_step(
     input: &TrainInput<'_>,
     scores: &[f64],
     values: &mut [f64],
+    brackets: &mut [(f64, f64)],
 ) -> bool {
     let leaf_count = grown.leaves.len();
     let present = &*values;
@@ -187,14 +216,24 @@ fn newton_step(
         })
         .collect();
     let mut largest = (0.0f64, 0.0f64);
-    for (((gradient, hessian), value), leaf) in
-        add_up(&parts, leaf_count).iter().zip(values).zip(&grown.leaves)
-    {
+    for (index, (gradient, hessian)) in add_up(&parts, leaf_count).iter().enumerate() {
+        let (value, bracket) = (&mut values[index], &mut brackets[index]);
         // The penalty pulls the whole value, not only this step.
         let slope = gradient + rule.l2 * *value;
+        if slope > 0.0 {
+            bracket.1 = bracket.1.min(*value);
+        } else {
+            bracket.0 = bracket.0.max(*value);
+        }
         let step = leaf_value(slope, *hessian, rule.l1, rule.l2, (f64::NEG_INFINITY, f64::INFINITY));
-        *value = (*value + step).clamp(leaf.bounds.0, leaf.bounds.1);
-        largest = (largest.0.max(step.abs()), largest.1.max(value.abs()));
+        let mut next = *value + step;
+        if next < bracket.0 || next > bracket.1 {
+            next = bracket.0 / 2.0 + bracket.1 / 2.0;
+        }
+        let bounds = grown.leaves[index].bounds;
+        let next = if next.is_finite() { next.clamp(bounds.0, bounds.1) } else { *value };
+        largest = (largest.0.max((next - *value).abs()), largest.1.max(next.abs()));
+        *value = next;
     }
     largest.0 > CONVERGED * largest.1
 }

@@ -171,7 +171,7 @@ impl EnsembleParts {
                     self.source_features.push(*feature);
                     self.source_levels.push(*levels);
                 }
-                for key in &statistic.keys {
+                for key in statistic.keys.iter() {
                     self.keys_low.push(*key as u32);
                     self.keys_high.push((*key >> 32) as u32);
                 }
@@ -267,7 +267,12 @@ fn read_column(parts: &EnsembleParts, column: usize) -> Result<ColumnCoding> {
                 check(fits, "levels of a combination")?;
             }
             let unseen = parts.unseen_codes[column];
-            Ok(ColumnCoding::Statistic(Arc::new(Statistic::new(sources, keys, table.to_vec(), unseen))))
+            Ok(ColumnCoding::Statistic(Arc::new(Statistic::new(
+                sources,
+                Arc::new(keys),
+                table.to_vec(),
+                unseen,
+            ))))
         }
         _ => Err(TreesError::Damaged { what: "kind of a column" }),
     }
@@ -329,7 +334,7 @@ fn read_trees(parts: &EnsembleParts, nodes: &[Node]) -> Result<Vec<TreeSpan>> {
         let (output, width) = (parts.tree_outputs[index], parts.tree_widths[index]);
         let in_range = output.checked_add(width).is_some_and(|end| end <= parts.output_count);
         check(width > 0 && in_range, "outputs of a tree")?;
-        check(values.len() % width as usize == 0, "values of a tree")?;
+        check(values.len().is_multiple_of(width as usize), "values of a tree")?;
         let leaf_count = values.len() / width as usize;
         match parts.tree_symmetric[index] {
             1 => {
@@ -368,7 +373,7 @@ fn check_general(nodes: &[Node], first: usize, values: &std::ops::Range<usize>, 
     for (index, node) in nodes.iter().enumerate() {
         let child = node.child as usize;
         if node.flags & LEAF != 0 {
-            let whole = values.contains(&child) && (child - values.start) % width == 0;
+            let whole = values.contains(&child) && (child - values.start).is_multiple_of(width);
             check(whole, "value of a leaf")?;
             continue;
         }

@@ -37,6 +37,7 @@ pub(crate) struct SymmetricRule {
 ///
 /// # Errors
 /// [`TreesError::Stopped`] when told to stop; when told to finish, the tree as far as it has grown.
+#[expect(clippy::too_many_arguments, reason = "the parts of one tree, used once")]
 pub(crate) fn grow(
     plan: &Plan<'_>,
     rule: SymmetricRule,
@@ -181,6 +182,7 @@ fn newton_terms(prefix: &[Packed], total: Packed, unit: Unit, l1: f64, l2: f64, 
 }
 
 /// Splits all groups by one question: group `i` becomes groups `i` and `i + count`.
+#[expect(clippy::too_many_arguments, reason = "the parts of one tree, used once")]
 fn split_level(
     plan: &Plan<'_>,
     groups: Vec<Group>,

@@ -1,4 +1,9 @@
 //! Behaviour of the tree engine as its callers see it.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails should say where")]
+
+mod categories;
+mod constraints;
+mod forests;
 mod spine;
 mod tables;

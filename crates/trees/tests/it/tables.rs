@@ -31,9 +31,9 @@ pub(crate) fn smooth(row_count: usize, seed: u64) -> Table {
             2.0
         });
     }
-    for row in 0..row_count {
+    for value in &mut columns[4] {
         if rng.uniform() < 0.1 {
-            columns[4][row] = f64::NAN;
+            *value = f64::NAN;
         }
     }
     Table { columns, regression, binary, classes }
