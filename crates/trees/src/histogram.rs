@@ -65,7 +65,11 @@ impl Pool {
     }
 
     pub(crate) fn give(&mut self, buffer: Vec<Packed>) {
-        self.free.push(buffer);
+        // Leaves of the last level have no histogram: kept, their empty buffers would be taken first and filled anew,
+        // and the pool would grow with every tree.
+        if buffer.capacity() > 0 {
+            self.free.push(buffer);
+        }
     }
 }
 
