@@ -446,7 +446,8 @@ fn first_cells(
 ) -> Result<Option<Vec<ArrayRef>>, arrow_schema::ArrowError> {
     let Some(batch) = reader.next() else { return Ok(None) };
     let batch = batch?;
-    let mut arrays: Vec<ArrayRef> = vec![Arc::new(arrow_array::NullArray::new(0)); width];
+    let nothing: ArrayRef = Arc::new(arrow_array::NullArray::new(0));
+    let mut arrays = vec![nothing; width];
     for (&index, array) in usable.iter().zip(batch.columns()) {
         arrays[index] = Arc::clone(array);
     }

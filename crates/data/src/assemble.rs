@@ -235,7 +235,7 @@ fn plan_of(kind: &FieldKind) -> Plan {
 fn prescribed(name: &str, builder: Builder, schema: &Schema) -> Option<Finished> {
     let field = schema.field(name)?;
     match builder {
-        Builder::Words(words) => Some(crate::conform::words(field, words)),
+        Builder::Words(words) => Some(crate::conform::words(field, &words)),
         builder => {
             let finished = finish(name, builder, Hints::default(), true)?;
             let (column, mut notes) = crate::conform::column(&finished.column, field);

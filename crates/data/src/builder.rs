@@ -298,7 +298,7 @@ impl NumberBuilder {
 
     /// The number of a cell that is not blank and occurs `times` times; NaN if it is none, and counted.
     pub(crate) fn odd_number(&mut self, cell: &[u8], times: u64) -> f64 {
-        match read(cell, &self.style) {
+        match read(cell, self.style) {
             Reading::Value(value) => {
                 self.fractional_count += if value.integer { 0 } else { times };
                 self.huge_count += if value.huge { times } else { 0 };

@@ -65,7 +65,7 @@ fn fits(values: &Values, kind: &FieldKind) -> bool {
 fn absent(field: &Field, rows: usize) -> Column {
     let mut words = WordsBuilder::default();
     words.codes.resize(rows, MISSING_CODE);
-    self::words(field, words).column
+    self::words(field, &words).column
 }
 
 /// Brings one column into the type of a field.
@@ -85,7 +85,7 @@ pub(crate) fn column(source: &Column, field: &Field) -> (Column, Vec<Note>) {
         let values = Values::Boolean(Boolean { values: boolean.values.clone(), names: names.clone() });
         return (Column { name: field.name.clone(), values }, Vec::new());
     }
-    let finished = words(field, words_of(source));
+    let finished = words(field, &words_of(source));
     (finished.column, finished.notes)
 }
 
@@ -109,7 +109,7 @@ fn words_of(source: &Column) -> WordsBuilder {
 }
 
 /// Reads words as a field of a schema.
-pub(crate) fn words(field: &Field, builder: WordsBuilder) -> Finished {
+pub(crate) fn words(field: &Field, builder: &WordsBuilder) -> Finished {
     let counts = builder.counts();
     let levels: Vec<(&[u8], u64)> = builder.dictionary.iter().zip(counts.iter().copied()).collect();
     let mut reader =

@@ -288,7 +288,9 @@ fn plans(
         .into_par_iter()
         .map(|column| {
             let mut words = WordsBuilder::default();
-            rows.iter().for_each(|&row| words.push(trimmed(sample.cell(row, column))));
+            for &row in rows {
+                words.push(trimmed(sample.cell(row, column)));
+            }
             let counts = words.counts();
             (words, counts)
         })
@@ -543,7 +545,9 @@ impl Parse for RowParser<'_, '_> {
             let blanks = self.pending_blanks + chunk.leading_blanks;
             if blanks > 0 {
                 let mut missing: Vec<Builder> = self.plans.iter().map(Builder::new).collect();
-                missing.iter_mut().for_each(|builder| builder.push_missing(blanks));
+                for builder in &mut missing {
+                    builder.push_missing(blanks);
+                }
                 builders.push(missing);
             }
             self.pending_blanks = chunk.trailing_blanks;

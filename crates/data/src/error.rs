@@ -215,7 +215,7 @@ pub(crate) fn name_list<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> St
     let mut text =
         names.take(SHOWN).map(|name| format!("`{}`", shortened(name, 40))).collect::<Vec<_>>().join(", ");
     if count > SHOWN {
-        text.push_str(&format!(" and {} more", count - SHOWN));
+        text = format!("{text} and {} more", count - SHOWN);
     }
     if count == 0 { "nothing".to_owned() } else { text }
 }

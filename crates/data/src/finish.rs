@@ -30,7 +30,7 @@ pub(crate) fn finish(name: &str, builder: Builder, hints: Hints, settled: bool) 
         Builder::Number(builder) => Some(number(name, builder)),
         Builder::Moment(builder) if !settled && moment_contradicts(&builder) => None,
         Builder::Moment(builder) => Some(moment(name, builder)),
-        Builder::Words(builder) => Some(words(name, builder, hints)),
+        Builder::Words(builder) => Some(words(name, &builder, hints)),
         Builder::Text(builder) => Some(text(name, builder)),
         Builder::Truth(values) => Some(truth(name, values)),
         Builder::Skip(rows) => Some(number(name, nothing(rows))),
@@ -87,7 +87,7 @@ fn number(name: &str, builder: NumberBuilder) -> Finished {
     if builder.huge_count > 0 {
         notes.push(Note::HugeIntegers { column: column(), count: builder.huge_count, kept_as_text: false });
     }
-    if let Some(what) = decoration(&builder.style) {
+    if let Some(what) = decoration(builder.style) {
         notes.push(Note::NumberDecorated { column: column(), what });
     }
     let integer = builder.fractional_count == 0 && builder.values.iter().any(|value| !value.is_nan());
@@ -101,7 +101,7 @@ fn number(name: &str, builder: NumberBuilder) -> Finished {
 }
 
 /// What was taken off the numbers, in words.
-fn decoration(style: &NumberStyle) -> Option<String> {
+fn decoration(style: NumberStyle) -> Option<String> {
     let mut parts = Vec::new();
     if style.decimal == b',' {
         parts.push("decimal commas");
@@ -188,7 +188,7 @@ fn push_tallies(
 }
 
 /// Decides on a column of words from all its values, and converts it without a loss.
-fn words(name: &str, builder: WordsBuilder, hints: Hints) -> Finished {
+fn words(name: &str, builder: &WordsBuilder, hints: Hints) -> Finished {
     let counts = builder.counts();
     let levels: Vec<(&[u8], u64)> = builder.dictionary.iter().zip(counts.iter().copied()).collect();
     let decision = decide(&levels, hints);

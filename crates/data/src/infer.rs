@@ -71,7 +71,7 @@ pub(crate) fn decide(levels: &[(&[u8], u64)], hints: Hints) -> Decision {
         return Decision::Truth;
     }
     let style = style(&present, hints);
-    let numbers = Numbers::of(&present, &style);
+    let numbers = Numbers::of(&present, style);
     let total: u64 = present.iter().map(|(_, count)| count).sum();
     if numbers.readable > 0 && (numbers.readable + numbers.infinite) as f64 >= ENOUGH * total as f64 {
         return numbers.decide(&present, style);
@@ -126,7 +126,7 @@ struct Numbers {
 }
 
 impl Numbers {
-    fn of(present: &[(&[u8], u64)], style: &NumberStyle) -> Self {
+    fn of(present: &[(&[u8], u64)], style: NumberStyle) -> Self {
         let mut numbers =
             Self { readable: 0, infinite: 0, fractional: 0, code_like: 0, huge: 0, code_example: Vec::new() };
         for (level, count) in present {

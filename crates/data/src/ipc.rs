@@ -64,7 +64,7 @@ pub(crate) fn check(place: &mut dyn Place, start: u64, size_bytes: u64) -> Resul
     Ok(())
 }
 
-fn batch<'a>(message: Message<'a>) -> Option<RecordBatch<'a>> {
+fn batch(message: Message<'_>) -> Option<RecordBatch<'_>> {
     message.header_as_record_batch().or_else(|| message.header_as_dictionary_batch()?.data())
 }
 

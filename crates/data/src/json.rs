@@ -131,13 +131,10 @@ fn scan(chunk: &[u8]) -> Scan<'_> {
         match object(line) {
             Ok(pairs) => {
                 for (key, cell) in pairs {
-                    let seen = match scan.values.get_mut(&key) {
-                        Some(seen) => seen,
-                        None => {
-                            scan.keys.push(key.clone());
-                            scan.values.entry(key).or_default()
-                        }
-                    };
+                    if !scan.values.contains_key(&key) {
+                        scan.keys.push(key.clone());
+                    }
+                    let seen = scan.values.entry(key).or_default();
                     match cell {
                         Cell::Missing => {}
                         Cell::Text(_) => seen.0 += 1,
@@ -157,14 +154,12 @@ fn scan(chunk: &[u8]) -> Scan<'_> {
 }
 
 fn fault(error: &JsonError) -> String {
-    match error.classify() {
-        Category::Eof => "the object is cut off".to_owned(),
-        _ => {
-            let text = error.to_string();
-            // The place is said by the caller.
-            text.split(" at line").next().unwrap_or_default().to_owned()
-        }
+    if error.classify() == Category::Eof {
+        return "the object is cut off".to_owned();
     }
+    let text = error.to_string();
+    // The place is said by the caller.
+    text.split(" at line").next().unwrap_or_default().to_owned()
 }
 
 /// Broken lines of all chunks.
@@ -231,7 +226,7 @@ fn keys<'a>(scans: &[Scan<'a>]) -> (Vec<Cow<'a, str>>, Nested) {
 fn rewrite(chunk: &[u8], index: &BTreeMap<&str, usize>, out: &mut Rewriter) {
     let mut row: Vec<Option<Cow<'_, str>>> = vec![None; index.len()];
     for (_, line) in lines(chunk) {
-        row.iter_mut().for_each(|cell| *cell = None);
+        row.fill(None);
         for (key, cell) in object(line).unwrap_or_default() {
             if let (Some(&column), Cell::Text(text)) = (index.get(&*key), cell) {
                 row[column] = Some(text);

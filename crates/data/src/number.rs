@@ -22,6 +22,7 @@ pub(crate) enum Reading {
 
 /// A number and what its notation tells.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent facts about one notation")]
 pub(crate) struct Value {
     /// The number.
     pub number: f64,
@@ -129,7 +130,7 @@ fn slow(cell: &[u8], mark: u8, end: usize, integer: bool, code_like: bool) -> Op
 }
 
 /// Reads a cell (trimmed) in a column whose numbers are written in `style`.
-pub(crate) fn read(cell: &[u8], style: &NumberStyle) -> Reading {
+pub(crate) fn read(cell: &[u8], style: NumberStyle) -> Reading {
     if let Some(value) = plain_with(cell, style.decimal) {
         return if value.number.is_infinite() { Reading::Infinite } else { Reading::Value(value) };
     }
@@ -323,7 +324,7 @@ fn classify(first_run: usize, marks: &[(u8, usize)], leading_zero: bool, bare: b
 
 impl Shape {
     /// The number, if its marks are allowed by `style` or can only be meant in one way.
-    fn value(self, digits: &[u8], style: &NumberStyle) -> Option<Value> {
+    fn value(self, digits: &[u8], style: NumberStyle) -> Option<Value> {
         let (decimal, thousands) = match self.marks {
             Marks::None => (style.decimal, None),
             Marks::Decimal(mark) => (mark, None),
@@ -336,17 +337,14 @@ impl Shape {
         let mut clean = Vec::with_capacity(digits.len());
         let mut position = 0;
         while position < digits.len() {
-            match separator(&digits[position..]) {
-                Some((mark, width)) => {
-                    if Some(mark) != thousands {
-                        clean.push(b'.');
-                    }
-                    position += width;
+            if let Some((mark, width)) = separator(&digits[position..]) {
+                if Some(mark) != thousands {
+                    clean.push(b'.');
                 }
-                None => {
-                    clean.push(digits[position]);
-                    position += 1;
-                }
+                position += width;
+            } else {
+                clean.push(digits[position]);
+                position += 1;
             }
         }
         plain(&clean).map(|value| Value { other_mark, ..value })
@@ -357,7 +355,7 @@ impl Shape {
 mod tests {
     use super::*;
 
-    fn number(cell: &str, style: &NumberStyle) -> Option<f64> {
+    fn number(cell: &str, style: NumberStyle) -> Option<f64> {
         match read(cell.as_bytes(), style) {
             Reading::Value(value) => Some(value.number),
             _ => None,
@@ -412,26 +410,26 @@ mod tests {
     #[test]
     fn decorated_numbers_are_read_in_their_style() {
         let us = NumberStyle { decimal: b'.', thousands: Some(b','), percent: true, currency: true };
-        assert_eq!(number("$452,600", &us), Some(452_600.0));
-        assert_eq!(number("1,234", &us), Some(1234.0));
-        assert_eq!(number("83.3%", &us), Some(83.3));
-        assert_eq!(number("($1,234.50)", &us), Some(-1234.5));
-        assert_eq!(number("-$5", &us), Some(-5.0));
+        assert_eq!(number("$452,600", us), Some(452_600.0));
+        assert_eq!(number("1,234", us), Some(1234.0));
+        assert_eq!(number("83.3%", us), Some(83.3));
+        assert_eq!(number("($1,234.50)", us), Some(-1234.5));
+        assert_eq!(number("-$5", us), Some(-5.0));
         let german = NumberStyle { decimal: b',', thousands: Some(b'.'), percent: false, currency: true };
-        assert_eq!(number("1.234,5 €", &german), Some(1234.5));
-        assert_eq!(number("1.234", &german), Some(1234.0));
-        assert_eq!(number("0,946067007041207", &NumberStyle::default()), Some(0.946067007041207));
-        assert_eq!(number("1\u{202f}234\u{202f}567", &german), Some(1_234_567.0));
-        assert_eq!(number("12%", &german), None);
-        assert_eq!(number("18.00.00", &us), None);
-        assert_eq!(number("1,23,456", &us), None);
+        assert_eq!(number("1.234,5 €", german), Some(1234.5));
+        assert_eq!(number("1.234", german), Some(1234.0));
+        assert_eq!(number("0,946067007041207", NumberStyle::default()), Some(0.946067007041207));
+        assert_eq!(number("1\u{202f}234\u{202f}567", german), Some(1_234_567.0));
+        assert_eq!(number("12%", german), None);
+        assert_eq!(number("18.00.00", us), None);
+        assert_eq!(number("1,23,456", us), None);
     }
 
     #[test]
     fn infinities_and_overflow_are_told_apart_from_words() {
         for cell in ["inf", "-inf", "Infinity", "1e309", "-1e309"] {
-            assert_eq!(read(cell.as_bytes(), &NumberStyle::default()), Reading::Infinite, "{cell}");
+            assert_eq!(read(cell.as_bytes(), NumberStyle::default()), Reading::Infinite, "{cell}");
         }
-        assert_eq!(read(b"information", &NumberStyle::default()), Reading::Not);
+        assert_eq!(read(b"information", NumberStyle::default()), Reading::Not);
     }
 }

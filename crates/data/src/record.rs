@@ -81,7 +81,7 @@ impl Dialect {
     /// Splits the record at `start` of `text` into fields. `at_end` says that no text follows, so that the last line
     /// may lack its end. On [`Step::Broken`] and [`Step::Incomplete`] the fields found so far are left in `fields`.
     #[inline]
-    pub(crate) fn split(&self, text: &[u8], start: usize, at_end: bool, fields: &mut Fields) -> Step {
+    pub(crate) fn split(self, text: &[u8], start: usize, at_end: bool, fields: &mut Fields) -> Step {
         let mut position = start;
         loop {
             let opening = text.get(position).copied();
@@ -119,14 +119,14 @@ impl Dialect {
     }
 
     #[inline]
-    fn quote_after_spaces(&self, text: &[u8], position: usize) -> Option<usize> {
+    fn quote_after_spaces(self, text: &[u8], position: usize) -> Option<usize> {
         let spaces = text[position..].iter().take_while(|byte| **byte == b' ').count();
         (text.get(position + spaces) == Some(&self.quote)).then_some(position + spaces)
     }
 
     /// Reads the quoted field that opens at `quote`; gives the position of the delimiter or terminator after it.
     fn split_quoted(
-        &self,
+        self,
         text: &[u8],
         record: usize,
         quote: usize,
@@ -187,7 +187,7 @@ impl Dialect {
         Ok(end)
     }
 
-    fn broken(&self, text: &[u8], record: usize) -> Step {
+    fn broken(self, text: &[u8], record: usize) -> Step {
         let line = memchr::memchr(self.terminator, &text[record..]);
         Step::Broken(line.map_or(text.len(), |length| record + length + 1))
     }
@@ -248,6 +248,7 @@ mod tests {
         found
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "it stands beside records that are broken")]
     fn cells(cells: &[&str]) -> Result<Vec<String>, usize> {
         Ok(cells.iter().map(|cell| (*cell).to_owned()).collect())
     }

@@ -26,7 +26,7 @@ impl Rewriter {
             }
             match cell {
                 Some(text) if text.contains([',', '"', '\n', '\r', '\0']) || text.starts_with(' ') => {
-                    self.quoted(text)
+                    self.quoted(text);
                 }
                 Some(text) => self.bytes.extend_from_slice(text.as_bytes()),
                 // A line of nothing would be no row.

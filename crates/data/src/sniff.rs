@@ -104,6 +104,9 @@ pub(crate) const NO_DELIMITER: u8 = 0x1f;
 /// Records that a sniffer looks at.
 const SNIFFED_RECORDS: usize = 200;
 
+/// Score below which even records are chance: sentences with commas, say.
+const LEAST_SCORE: f64 = 0.4;
+
 /// Finds the dialect of a text that begins with `sample`; `whole` if there is nothing after it.
 pub(crate) fn dialect(sample: &[u8], whole: bool) -> Dialect {
     let terminator = if memchr::memchr(b'\n', sample).is_none() && memchr::memchr(b'\r', sample).is_some() {
@@ -120,9 +123,7 @@ pub(crate) fn dialect(sample: &[u8], whole: bool) -> Dialect {
             best = (candidate, score);
         }
     }
-    // Less than that many alike records are no table: sentences with commas, say.
-    const LEAST: f64 = 0.4;
-    let chosen = if best.1 < LEAST { of(NO_DELIMITER, b'"') } else { best.0 };
+    let chosen = if best.1 < LEAST_SCORE { of(NO_DELIMITER, b'"') } else { best.0 };
     if uses_apostrophes(chosen, sample, whole) { of(chosen.delimiter, b'\'') } else { chosen }
 }
 
@@ -323,15 +324,15 @@ pub(crate) fn has_header(sample: &Sample<'_>) -> bool {
 fn is_number(cell: &[u8]) -> bool {
     let cell = trimmed(cell);
     let european = NumberStyle { decimal: b',', ..NumberStyle::default() };
-    matches!(read(cell, &NumberStyle::default()), Reading::Value(_))
-        || matches!(read(cell, &european), Reading::Value(_))
+    matches!(read(cell, NumberStyle::default()), Reading::Value(_))
+        || matches!(read(cell, european), Reading::Value(_))
 }
 
 /// Whether the numbers of the first record are two or more years in steps of one.
 fn are_years(sample: &Sample<'_>) -> bool {
     let years: Vec<f64> = sample
         .record(0)
-        .filter_map(|cell| match read(trimmed(cell), &NumberStyle::default()) {
+        .filter_map(|cell| match read(trimmed(cell), NumberStyle::default()) {
             Reading::Value(value) => Some(value.number),
             _ => None,
         })

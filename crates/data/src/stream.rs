@@ -208,7 +208,7 @@ impl Input {
         let mut bytes = Vec::new();
         loop {
             let before = bytes.len();
-            let wanted = before.max(1 << 16).min(1 << 26);
+            let wanted = before.clamp(1 << 16, 1 << 26);
             bytes.resize(before + wanted, 0);
             let count = stream.fill(&mut bytes[before..])?;
             bytes.truncate(before + count);

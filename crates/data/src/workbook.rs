@@ -233,7 +233,7 @@ fn rewrite(book: &mut Book, sheet: &str, extent: &Extent) -> Result<Vec<u8>, Xls
         }
         while current < at {
             out.row(row.iter().map(Option::as_deref));
-            row.iter_mut().for_each(|cell| *cell = None);
+            row.fill(None);
             current += 1;
         }
         if let Some(slot) =
@@ -255,14 +255,13 @@ fn text_of(cell: &DataRef<'_>) -> Option<String> {
         DataRef::Empty => return None,
         DataRef::Int(number) => number.to_string(),
         DataRef::Float(number) => kaizen_table::column::number_text(*number, true),
-        DataRef::String(text) => text.clone(),
         DataRef::SharedString(text) => (*text).to_owned(),
         DataRef::Bool(truth) => if *truth { "True" } else { "False" }.to_owned(),
         DataRef::DateTime(moment) => {
             let (year, month, day, hour, minute, second, milli) = moment.to_ymd_hms_milli();
             format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}")
         }
-        DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => text.clone(),
+        DataRef::String(text) | DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => text.clone(),
         DataRef::Error(_) => "#N/A".to_owned(),
     })
 }

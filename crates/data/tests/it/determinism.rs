@@ -17,21 +17,22 @@ fn text(rows: usize) -> Vec<u8> {
             1 => format!("{}\" pipe of the longer kind, number {}", next() % 40, next()).replace(',', ";"),
             _ => format!("went to the place of number {} again", next()),
         };
-        text.push_str(&format!(
+        let line = format!(
             "{row},{}.{:02},city {},2024-{:02}-{:02},{size},{remark}\n",
             next() % 100_000,
             next() % 100,
             next() % 500,
             next() % 12 + 1,
             next() % 28 + 1
-        ));
+        );
+        text.push_str(&line);
     }
     text.into_bytes()
 }
 
 fn load(bytes: &[u8], threads: usize) -> Loaded {
     let options = ReadOptions { threads: Some(threads), ..ReadOptions::default() };
-    read_bytes_as("made.csv", bytes.to_vec(), None, &options).unwrap()
+    read_bytes_as("made.csv", bytes.to_vec(), None, &options).expect("it is a table")
 }
 
 #[test]

@@ -47,7 +47,7 @@ proptest! {
     fn quoted_cells_come_back(rows in proptest::collection::vec((cell(), cell()), 2..40)) {
         let mut text = "first name,second name\n".to_owned();
         for (a, b) in &rows {
-            text.push_str(&format!("{},{}\n", quoted(a), quoted(b)));
+            text = format!("{text}{},{}\n", quoted(a), quoted(b));
         }
         let options = ReadOptions { header: Some(true), ..ReadOptions::default() };
         let loaded = read_bytes_as("x.csv", text.into_bytes(), None, &options).unwrap();
@@ -62,7 +62,7 @@ proptest! {
     fn numbers_come_back_bit_for_bit(values in proptest::collection::vec(any::<f64>().prop_filter("finite", |x| x.is_finite()), 2..50)) {
         let mut text = "x,y\n".to_owned();
         for value in &values {
-            text.push_str(&format!("{value:?},1\n"));
+            text = format!("{text}{value:?},1\n");
         }
         let loaded = read_bytes("x.csv", text.into_bytes()).unwrap();
         let kaizen_table::Values::Number(number) = &loaded.table.columns()[0].values else { panic!("numbers") };
