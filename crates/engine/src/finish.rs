@@ -6,7 +6,7 @@ use kaizen_explain::{Importance, PermutationRequest, permutation_importance};
 use kaizen_metrics::{Bootstrap, Interval};
 use kaizen_model::{Model as _, Predictions, Task};
 use kaizen_search::TrialId;
-use kaizen_table::Table;
+use kaizen_table::{Table, Values};
 use kaizen_tabular::ensemble::fit_temperature;
 use kaizen_tabular::scoring::with_wrapped;
 use kaizen_tabular::{Calibration, Effort, Ensemble, Member, TabularProblem, TrialOutcome};
@@ -22,14 +22,24 @@ const TREE_MICROSECONDS: f64 = 0.05;
 const LINEAR_MICROSECONDS: f64 = 2.0;
 const OPAQUE_MICROSECONDS: f64 = 60.0;
 
+/// Microseconds that one pipeline takes to read the words of one row, about.
+const TEXT_MICROSECONDS: f64 = 150.0;
+
 /// Microseconds a row that the default preset allows the blend.
-const DEFAULT_LATENCY_MICROSECONDS: f64 = 800.0;
+const DEFAULT_LATENCY_MICROSECONDS: f64 = 400.0;
 
 /// Most candidates that compete for the blend; the best of each learner always do.
 const MAX_CANDIDATES: usize = 40;
 
-/// Rows, at most, on which importance is measured, and shuffles of each column.
-const IMPORTANCE_ROWS: usize = 2_000;
+/// Bootstrap samples behind an interval: fewer on many rows, where the interval is narrow anyway.
+const BOOTSTRAP_CELLS: usize = 2_000_000;
+const BOOTSTRAP_REPLICATES: (usize, usize) = (40, 400);
+
+/// Rows, at least and at most, on which importance is measured, and shuffles of each column.
+const IMPORTANCE_ROWS: (usize, usize) = (200, 2_000);
+
+/// Microseconds that one prediction of all these rows should take, so that a deadline is seen in time.
+const IMPORTANCE_MICROSECONDS: f64 = 100_000.0;
 const IMPORTANCE_REPEATS: usize = 5;
 
 /// One line of the leaderboard.
@@ -285,7 +295,8 @@ fn score(
     predictions: &Predictions,
     seed: u64,
 ) -> Result<Score, EngineError> {
-    let bootstrap = Bootstrap { replicates: 200, ..Bootstrap::new(Seed(seed).child("interval", 0)) };
+    let replicates = (BOOTSTRAP_CELLS / truth.len()).clamp(BOOTSTRAP_REPLICATES.0, BOOTSTRAP_REPLICATES.1);
+    let bootstrap = Bootstrap { replicates, ..Bootstrap::new(Seed(seed).child("interval", 0)) };
     with_wrapped(&plan.task, truth, predictions, |truth, scores| {
         let value = plan.metric.value(truth, scores, weights)?;
         let interval = bootstrap.interval(plan.metric, truth, scores, weights).ok();
@@ -317,7 +328,7 @@ fn leaderboard(
     request: &FitRequest,
 ) -> Vec<Standing> {
     /// Lines that get an interval besides those of members.
-    const INTERVALS: usize = 10;
+    const INTERVALS: usize = 3;
     entries
         .iter()
         .zip(shares)
@@ -352,7 +363,10 @@ pub(crate) fn importances(
     signal: &Signal,
 ) -> Vec<Importance> {
     let seed = Seed(seed).child("importance", 0);
-    let count = finished.rows.len().min(IMPORTANCE_ROWS);
+    let has_text = plan.cv.data.table.columns().iter().any(|column| matches!(column.values, Values::Text(_)));
+    let reading = if has_text { TEXT_MICROSECONDS * finished.ensemble.members.len() as f64 } else { 0.0 };
+    let affordable = (IMPORTANCE_MICROSECONDS / (finished.cost_microseconds + reading).max(1.0)) as usize;
+    let count = finished.rows.len().min(affordable.clamp(IMPORTANCE_ROWS.0, IMPORTANCE_ROWS.1));
     let chosen = seed.rng().sample_sorted(finished.rows.len(), count);
     let rows: Vec<u32> = chosen.iter().map(|&place| finished.rows[place as usize]).collect();
     let table = plan.raw.take(&rows);

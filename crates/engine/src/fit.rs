@@ -85,6 +85,13 @@ pub fn fit(
         sheet: request.sheet.clone(),
         ..ReadOptions::default()
     };
+    // A key that cannot be used must not cost a finished model.
+    let signer = match &request.signing_key {
+        Some(path) => {
+            Some(SigningKey::open_or_create(path).map_err(|source| EngineError::Key(Box::new(source)))?)
+        }
+        None => None,
+    };
     let loaded = read(request, &options, &pool, observer)?;
     let limit = request.limits.time_seconds;
     let left = limit.map(|limit| (limit - clock.now_seconds()).max(0.0));
@@ -101,11 +108,10 @@ pub fn fit(
     let searched = search_loop::search(request, &plan, &setting, observer)?;
     let finished = close(request, &plan, &searched, &options, &keeper, &pool, observer)?;
     observer.on(Event::Stage("writing"));
-    let outcome = save(request, &loaded, &plan, &searched, finished, clock, threads)?;
-    drop(searched);
-    if let Ok(folder) = Arc::try_unwrap(folder) {
-        folder.remove();
-    }
+    let run =
+        Run { request, loaded: &loaded, plan: &plan, searched: &searched, signer: signer.as_ref(), threads };
+    let outcome = save(&run, finished, &**clock)?;
+    folder.remove();
     observer.on(Event::Saved { path: outcome.path.clone(), size_bytes: outcome.size_bytes });
     Ok(outcome)
 }
@@ -244,15 +250,18 @@ fn judge_by_test(
     finish::judge(plan, &finished.ensemble, &table, &truth, request.seed)
 }
 
-fn save(
-    request: &FitRequest,
-    loaded: &kaizen_data::Loaded,
-    plan: &Plan,
-    searched: &Searched,
-    finished: Finished,
-    clock: &Arc<dyn Clock>,
+/// Everything that a finished run is told from.
+struct Run<'a> {
+    request: &'a FitRequest,
+    loaded: &'a kaizen_data::Loaded,
+    plan: &'a Plan,
+    searched: &'a Searched,
+    signer: Option<&'a SigningKey>,
     threads: usize,
-) -> Result<FitOutcome, EngineError> {
+}
+
+fn save(run: &Run<'_>, finished: Finished, clock: &dyn Clock) -> Result<FitOutcome, EngineError> {
+    let Run { request, loaded, plan, searched, signer, threads } = *run;
     let manifest = manifest(request, loaded, plan, &finished);
     let report_html = crate::page::render(request, loaded, plan, searched, &finished, threads);
     let card = crate::card::render(plan, &finished);
@@ -263,13 +272,7 @@ fn save(
         card,
         history: history(searched, request),
     };
-    let signer = match &request.signing_key {
-        Some(path) => {
-            Some(SigningKey::open_or_create(path).map_err(|source| EngineError::Key(Box::new(source)))?)
-        }
-        None => None,
-    };
-    let packed = kaizen_artifact::to_bytes(&artifact, signer.as_ref())
+    let packed = kaizen_artifact::to_bytes(&artifact, signer)
         .map_err(|error| EngineError::artifact(&request.out, error))?;
     let size_bytes = packed.bytes.len() as u64;
     if let Some(limit) = request.limits.max_size_bytes.filter(|limit| *limit < size_bytes) {

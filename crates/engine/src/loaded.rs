@@ -91,7 +91,8 @@ impl LoadedModel {
     /// # Errors
     /// [`EngineError::Data`] or [`EngineError::Predict`].
     pub fn predict(&self, source: &Source, options: &ReadOptions) -> Result<Predicted, EngineError> {
-        let Loaded { table, notes, .. } = kaizen_data::read_as(source, &self.manifest.inputs, options)?;
+        let Loaded { table, mut notes, .. } = kaizen_data::read_as(source, &self.manifest.inputs, options)?;
+        notes.retain(|note| !matches!(note, Note::ColumnExtra { column } if *column == self.manifest.target));
         Ok(Predicted { predictions: self.ensemble.predict(&table)?, notes })
     }
 

@@ -84,7 +84,7 @@ fn headline(plan: &Plan, searched: &Searched, finished: &Finished) -> Headline {
     let judged = |score: &Score| (score.value, score.interval.map(interval));
     Headline {
         target: plan.target.name.clone(),
-        task: crate::loaded::task_words(&plan.task, plan.target.class_names()),
+        task: task_words(plan),
         metric: plan.metric.name().to_owned(),
         higher_is_better: plan.metric.is_better(1.0, 0.0),
         score: Some(finished.score.value),
@@ -102,7 +102,14 @@ fn headline(plan: &Plan, searched: &Searched, finished: &Finished) -> Headline {
     }
 }
 
-/// `one linear model`, `blend of 4 models`.
+fn task_words(plan: &Plan) -> String {
+    match (&plan.task, plan.target.class_names().last()) {
+        (Task::Binary, Some(positive)) => format!("binary, for or against {positive}"),
+        _ => crate::loaded::task_words(&plan.task, plan.target.class_names()),
+    }
+}
+
+/// `one model: linear`, `blend of 4 models`.
 fn model_words(finished: &Finished) -> String {
     match members(finished).count() {
         0 | 1 => members(finished)
@@ -271,12 +278,15 @@ fn families(plan: &Plan, searched: &Searched, finished: &Finished, is_timed: boo
     let mut families: Vec<Family> = by_learner
         .into_iter()
         .map(|(learner, trials)| {
-            let best = trials
+            // The leaderboard's figure where there is one: it counts every fold that was done.
+            let standing = finished.leaderboard.iter().find(|standing| standing.learner == learner);
+            let measured = trials
                 .iter()
                 .filter_map(|trial| value_of(searched, trial, comparable))
                 .filter(|(_, is_complete)| *is_complete)
                 .map(|(value, _)| value)
                 .reduce(|best, value| if plan.metric.is_better(value, best) { value } else { best });
+            let best = standing.map(|standing| standing.value).or(measured);
             Family {
                 name: learner.to_owned(),
                 tried: trials.len(),

@@ -68,15 +68,7 @@ pub(crate) fn make(
     let rows = usable_rows(request, table, column);
     let (target, task) = read_target(&inspection, column, &rows).map_err(refuse)?;
     let metric = metric(request, &task)?;
-    let kept: Vec<String> = inspection
-        .features()
-        .map(|profile| profile.name.clone())
-        .filter(|name| request.columns.group.as_ref() != Some(name))
-        .collect();
-    if kept.is_empty() {
-        return Err(refuse("no column is left to predict from".to_owned()));
-    }
-    let features = table.without(|column| !kept.contains(&column.name)).take(&rows);
+    let features = features(request, table, &inspection).map_err(refuse)?.take(&rows);
     let weights = weights(request, table, &rows).map_err(refuse)?;
     let labels = Labels::of(request, &inspection, table, &rows, &target, &task);
     let Divided { train, holdout } = divide(request, &labels, &features, &target)?;
@@ -174,6 +166,19 @@ fn divide(
         (features.take(&held), held.iter().map(|&row| numbers[row as usize]).collect::<Vec<f64>>())
     });
     Ok(Divided { train: train.unwrap_or_else(|| (0..features.row_count() as u32).collect()), holdout })
+}
+
+/// The columns to predict from. A group cannot tell anything of rows of other groups.
+fn features(request: &FitRequest, table: &Table, inspection: &Inspection) -> Result<Table, String> {
+    let kept: Vec<&str> = inspection
+        .features()
+        .map(|profile| profile.name.as_str())
+        .filter(|name| request.columns.group.as_deref() != Some(name))
+        .collect();
+    if kept.is_empty() {
+        return Err("no column is left to predict from".to_owned());
+    }
+    Ok(table.without(|column| !kept.contains(&column.name.as_str())))
 }
 
 fn target_name(request: &FitRequest, table: &Table) -> Result<String, String> {

@@ -125,7 +125,7 @@ impl RunFolder {
     }
 
     /// Removes the folder; a leftover is harmless.
-    pub(crate) fn remove(self) {
+    pub(crate) fn remove(&self) {
         let _ = fs::remove_dir_all(&self.path);
     }
 }

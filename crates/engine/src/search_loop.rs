@@ -33,8 +33,10 @@ use crate::trial_run::{Bench, Deadlines, JobEnd, Pace, SharedPace, run};
 /// Share of the time left that one job may take; the first ones leave room for others, whatever their learner.
 const JOB_SHARE: f64 = 0.4;
 
-/// Seconds between being asked to finish and being stopped, and again until being left behind.
-const GRACE_SECONDS: f64 = 0.3;
+/// Time between being asked to finish and being stopped, and again until being left behind: a share of the limit,
+/// within bounds in seconds. A busy machine is slow to answer.
+const GRACE_SHARE: f64 = 0.02;
+const GRACE_SECONDS: (f64, f64) = (0.05, 1.0);
 
 /// The search ends when less is left: nothing could be begun and finished.
 const LAST_SECONDS: f64 = 0.05;
@@ -121,7 +123,8 @@ pub(crate) fn search(
         let label = searched.begin(&problem, &task, observer);
         let trial = task.trial;
         let finish = now + (setting.end_seconds - now) * JOB_SHARE;
-        let grace = GRACE_SECONDS.min(0.05 * (setting.end_seconds - now)).max(0.02);
+        let grace = (GRACE_SHARE * setting.limit_seconds.unwrap_or(f64::INFINITY))
+            .clamp(GRACE_SECONDS.0, GRACE_SECONDS.1);
         let deadlines = Deadlines { finish, stop: finish + grace, abandon: finish + 2.0 * grace };
         let bench = Bench {
             problem: &problem,

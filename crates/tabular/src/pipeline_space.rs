@@ -24,6 +24,9 @@ const SCALERS: [&str; 2] = ["standard_scale", "quantile_normal"];
 /// the target stands in.
 const ONE_HOT_LEVELS: i64 = 30;
 
+/// Rows for each dense component of a text column.
+const ROWS_PER_COMPONENT: i64 = 40;
+
 /// What kinds of columns a table has after the shared preparation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "independent facts")]
@@ -43,6 +46,7 @@ pub struct PipelineSpace {
     space: Space,
     learners: Vec<(&'static dyn Learner, Space)>,
     columns: Columns,
+    row_count: usize,
 }
 
 impl Columns {
@@ -86,7 +90,7 @@ impl PipelineSpace {
             spaces.push((learner, own));
         }
         let space = Space::join(LEARNER, &parts)?;
-        Ok(Self { space, learners: spaces, columns })
+        Ok(Self { space, learners: spaces, columns, row_count: shape.row_count })
     }
 
     /// The joined space.
@@ -138,7 +142,8 @@ impl PipelineSpace {
         if columns.text {
             steps.push(step("tf_idf", &[])?);
             if !inputs.sparse {
-                steps.push(step("truncated_svd", &[])?);
+                let components = (self.row_count as i64 / ROWS_PER_COMPONENT).clamp(8, 48);
+                steps.push(step("truncated_svd", &[("components", Value::from(components))])?);
             }
         }
         if columns.categories && !inputs.categories {

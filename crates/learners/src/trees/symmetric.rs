@@ -22,6 +22,14 @@ static CARD: Card = Card {
     source: "Prokhorenkova et al. 2018 (CatBoost)",
 };
 
+/// Bins of a number column for so many rows, at most. Scanning bins for splits dominates on few rows, where a bin of
+/// less than some ten rows cannot be told from its neighbour anyway.
+const BINS: [(usize, u16); 2] = [(1_500, 64), (5_000, 128)];
+
+fn bin_count(row_count: usize) -> u16 {
+    BINS.iter().find(|(most, _)| row_count <= *most).map_or(255, |(_, bins)| *bins)
+}
+
 /// Parameters after CatBoost's.
 #[derive(Debug)]
 pub struct SymmetricTrees;
@@ -68,7 +76,7 @@ impl Learner for SymmetricTrees {
     fn fit(&self, config: &Config, sample: Sample<'_>, ctx: &Ctx<'_>) -> Result<Fitted, FitError> {
         let features = admit(self.handles(), sample)?;
         let cells = own_cells(&features, &sample.data.table)?;
-        let bins = shared_bins(sample, &features, &cells, 255)?;
+        let bins = shared_bins(sample, &features, &cells, bin_count(sample.train.len()))?;
         let target = TreeTarget::of(sample);
         let usual = OrderedParams::default();
         let ordered = if config.contains("combinations") {
