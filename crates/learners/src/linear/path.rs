@@ -21,11 +21,17 @@ const GRAM_WORK: usize = 4_000_000_000;
 /// Effort for one penalty of many: what is left of the loss to gain is far below what validation can tell apart.
 const PATH_EFFORT: Effort = Effort { tolerance: 1e-5, step_limit: 60 };
 
+/// The same where a step costs a tenth of a second: the path goes on from where it is anyway.
+const HEAVY_EFFORT: Effort = Effort { tolerance: 1e-4, step_limit: 20 };
+
 /// Effort where one penalty is all that is asked for.
 const FIXED_EFFORT: Effort = Effort { tolerance: 1e-14, step_limit: 5_000 };
 
 /// The same for coordinate descent on a Gram matrix, whose sweeps cost next to nothing.
 const GRAM_TOLERANCE: (f64, f64) = (1e-14, 1e-28);
+
+/// Cells times outputs from which on a penalty costs seconds, and the path takes one step a decade instead of two.
+const HEAVY_WORK: usize = 10_000_000;
 
 /// Penalties that may be no better before the walk ends; the loss is nearly convex along the path.
 const PATIENCE: usize = 2;
@@ -95,10 +101,8 @@ pub(crate) fn walk(inputs: Inputs<'_>, choice: &Choice<'_>, signal: &Signal) -> 
         Some(gram) => gram.largest_slope(),
         None => largest_slope(&problem, &start),
     };
-    let strengths = strengths(mix, first_slope, design, choice, gram.is_some());
-    let fixed = matches!(choice, Choice::Fixed(_));
-    let effort = if fixed { FIXED_EFFORT } else { PATH_EFFORT };
-    let gram_tolerance = if fixed { GRAM_TOLERANCE.1 } else { GRAM_TOLERANCE.0 };
+    let Haste { pace, effort, gram_tolerance } = haste(design, loss, choice, gram.is_some());
+    let strengths = strengths(mix, first_slope, design, choice, pace);
     let mut at = start;
     let mut best: Option<(f64, Chosen)> = None;
     let mut worse = 0;
@@ -142,6 +146,27 @@ pub(crate) fn walk(inputs: Inputs<'_>, choice: &Choice<'_>, signal: &Signal) -> 
     Ok(best.map_or(Chosen { weights: at, strength: f64::INFINITY, cut_short: false }, |(_, chosen)| chosen))
 }
 
+/// How fast the path is walked.
+struct Haste {
+    /// Strengths a decade.
+    pace: f64,
+    effort: Effort,
+    gram_tolerance: f64,
+}
+
+fn haste(design: &Design, loss: Loss, choice: &Choice<'_>, has_gram: bool) -> Haste {
+    if matches!(choice, Choice::Fixed(_)) {
+        return Haste { pace: 1.0, effort: FIXED_EFFORT, gram_tolerance: GRAM_TOLERANCE.1 };
+    }
+    let heavy = design.cell_count() * loss.outputs() >= HEAVY_WORK;
+    let (pace, effort) = match (has_gram, heavy) {
+        (true, _) => (4.0, PATH_EFFORT),
+        (false, true) => (1.0, HEAVY_EFFORT),
+        (false, false) => (2.0, PATH_EFFORT),
+    };
+    Haste { pace, effort, gram_tolerance: GRAM_TOLERANCE.0 }
+}
+
 fn largest_slope(problem: &Problem<'_>, start: &[f64]) -> f64 {
     let outputs = problem.loss.outputs();
     let mut scores = vec![0.0; problem.target.len() * outputs];
@@ -152,8 +177,8 @@ fn largest_slope(problem: &Problem<'_>, start: &[f64]) -> f64 {
     slopes[outputs..].iter().fold(0.0, |largest, slope| largest.max(slope.abs()))
 }
 
-/// Strengths in the order of the walk, at least one.
-fn strengths(mix: f64, first_slope: f64, design: &Design, choice: &Choice<'_>, cheap: bool) -> Vec<f64> {
+/// Strengths in the order of the walk, at least one; `pace` of them a decade.
+fn strengths(mix: f64, first_slope: f64, design: &Design, choice: &Choice<'_>, pace: f64) -> Vec<f64> {
     if let Choice::Fixed(strength) = choice {
         return vec![*strength];
     }
@@ -161,13 +186,13 @@ fn strengths(mix: f64, first_slope: f64, design: &Design, choice: &Choice<'_>, c
     let (first, last, steps) = if mix > 0.0 {
         let first = (first_slope / mix).max(1e-12);
         let reach = if design.rows.count > design.term_count() { 1e-4 } else { 1e-2 };
-        (first, first * reach, if cheap { 60 } else { 25 })
+        (first, first * reach, (15.0 * pace) as usize)
     } else {
         // Standardised terms have mean square one: ten shrinks a single weight to a tenth, and a hundredth of a row's
         // worth of penalty is none.
         let last = (0.01 / rows).min(1e-4);
         let decades = 1.0 - kaizen_base::math::log10(last);
-        (10.0, last, (decades * if cheap { 4.0 } else { 2.0 }).ceil() as usize)
+        (10.0, last, (decades * pace).ceil() as usize)
     };
     let ratio = kaizen_base::math::pow(last / first, 1.0 / steps.max(1) as f64);
     let mut strengths = vec![first];
