@@ -81,3 +81,66 @@ impl Scheduler for Ladder {
         Flow::Continue
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kaizen_search::{Event, Measurement, Objective};
+    use kaizen_space::{Config, Space};
+
+    fn run(losses: &[f64], full_starts: usize) -> Vec<(u32, f64)> {
+        let mut history = History::new(Space::default(), vec![Objective::minimise("loss", "")]);
+        let mut ladder = Ladder::new(4, 2, full_starts);
+        let mut jobs = Vec::new();
+        loop {
+            let started = history.trials().len();
+            let (trial, until) = match ladder.next_job(&history, started < losses.len()) {
+                Job::Start { from, until } => {
+                    let trial = TrialId(started as u32);
+                    history.apply(Event::Started { trial, config: Config::default(), from, until }).unwrap();
+                    (trial, until)
+                }
+                Job::Resume { trial, until } => {
+                    history.apply(Event::Resumed { trial, until }).unwrap();
+                    (trial, until)
+                }
+                Job::Wait => panic!("nothing is running"),
+                Job::Done => return jobs,
+            };
+            jobs.push((trial.0, until.share()));
+            let measurement =
+                Measurement { fidelity: until, losses: vec![losses[trial.index()]], seconds: 0.0 };
+            history.apply(Event::Measured { trial, measurement }).unwrap();
+            let state = if until == Fidelity::FULL { State::Finished } else { State::Paused };
+            history.apply(Event::Left { trial, state }).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_portfolio_takes_a_whole_repeat_and_the_rest_earns_it() {
+        // Four start with four of eight folds; then the best quarter (trial 1) gets the second repeat. Trials 4 to 6
+        // start with one fold: of the seven measured there the best two may go on, and trial 6 is among them.
+        let jobs = run(&[3.0, 1.0, 2.0, 4.0, 5.0, 6.0, 0.5], 4);
+        let expected = [
+            (0, 0.5),
+            (1, 0.5),
+            (2, 0.5),
+            (3, 0.5),
+            (1, 1.0),
+            (4, 0.125),
+            (5, 0.125),
+            (6, 0.125),
+            (6, 0.5),
+            (6, 1.0),
+        ];
+        assert_eq!(jobs, expected);
+    }
+
+    #[test]
+    fn one_fold_and_one_repeat_are_one_rung() {
+        let mut ladder = Ladder::new(1, 1, 0);
+        let history = History::new(Space::default(), vec![Objective::minimise("loss", "")]);
+        assert_eq!(ladder.next_job(&history, true), Job::Start { from: None, until: Fidelity::FULL });
+        assert_eq!(ladder.next_job(&history, false), Job::Done);
+    }
+}

@@ -59,6 +59,8 @@ impl Keeper for InMemory {
 }
 
 /// Pipelines over one data set, judged by cross-validation.
+///
+/// Nothing is forgotten when a trial is over: its out-of-fold predictions are what a blend is chosen from.
 pub struct TabularProblem {
     /// Data and folds.
     pub cv: Arc<CrossValidation>,
@@ -177,9 +179,5 @@ impl Problem for TabularProblem {
             ctx.report(fidelity, &[value]);
         }
         Ok(())
-    }
-
-    fn forget(&self, trial: TrialId) {
-        self.locked().remove(&trial);
     }
 }

@@ -1,0 +1,161 @@
+//! Pipelines end to end on a table with numbers, missing cells, categories and words.
+
+use std::sync::Arc;
+
+use kaizen_base::{ManualClock, Seed, Signal};
+use kaizen_learners::LEARNERS;
+use kaizen_model::{Dataset, Model as _, Shape, Task};
+use kaizen_search::samplers::{Portfolio, Random};
+use kaizen_search::{Budget, MemoryJournal, Plan, Problem as _, State, Study};
+use kaizen_table::{Column, RowLabels, SplitPlan, Table};
+use kaizen_tabular::ensemble::fit_temperature;
+use kaizen_tabular::pipeline_space::Columns;
+use kaizen_tabular::{
+    Calibration, CrossValidation, Ensemble, InMemory, Ladder, Member, PipelineSpace, Preparation, Scoring,
+    TabularProblem, Unhurried, portfolio,
+};
+
+const ROWS: usize = 240;
+const FOLDS: usize = 3;
+
+/// The class follows a number, a category and a word; one cell in ten is missing.
+fn table() -> (Table, Vec<f64>) {
+    let mut rng = Seed(5).rng();
+    let (mut x, mut city, mut words, mut truth) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROWS {
+        let number = rng.normal();
+        let place = rng.below(3);
+        let good = rng.below(2) == 1;
+        let score = number + [0.0, 1.5, -1.5][place] + if good { 1.0 } else { -1.0 } + 0.3 * rng.normal();
+        x.push(if rng.below(10) == 0 { f64::NAN } else { number });
+        city.push((rng.below(10) > 0).then_some(["here", "there", "far"][place]));
+        words.push(Some(format!("a {} day in town", if good { "good" } else { "bad" })));
+        truth.push(f64::from(u8::from(score > 0.0)));
+    }
+    let columns = vec![Column::number("x", x), Column::category("city", &city), Column::text("words", words)];
+    (Table::from_columns(columns).unwrap(), truth)
+}
+
+fn problem(metric: &str) -> TabularProblem {
+    let (table, truth) = table();
+    let codes: Vec<u32> = truth.iter().map(|&class| class as u32).collect();
+    let labels = RowLabels { strata: Some(&codes), ..RowLabels::default() };
+    let folds = SplitPlan::Shuffled { folds: FOLDS, repeats: 2 }.cut(ROWS, labels, Seed(1)).unwrap();
+    let data = Dataset::new(table, Task::Binary, Arc::new(truth), None);
+    let shape = Shape {
+        row_count: ROWS * 2 / 3,
+        column_count: 3,
+        category_count: 1,
+        text_count: 1,
+        task: Task::Binary,
+    };
+    let space = PipelineSpace::new(LEARNERS.iter().copied(), &shape, Columns::of(&data.table)).unwrap();
+    let scoring = Scoring::new(kaizen_metrics::by_name(metric).unwrap(), &data);
+    let cv = Arc::new(CrossValidation { data: Arc::new(data), folds, folds_per_repeat: FOLDS });
+    TabularProblem::new(cv, space, scoring, Box::new(Unhurried), Box::new(InMemory))
+}
+
+fn study(problem: &TabularProblem, trials: u32) -> Study {
+    let starts = portfolio::configs(&problem.pipelines, ROWS);
+    let full = starts.len();
+    let mut study = Study::new(Plan {
+        space: problem.space().clone(),
+        objectives: problem.objectives().to_vec(),
+        sampler: Box::new(Portfolio::new(starts, Box::new(Random::default()))),
+        scheduler: Box::new(Ladder::new(FOLDS, 2, full)),
+        budget: Budget::trials(trials),
+        seed: Seed(3),
+        journal: Box::new(MemoryJournal::default()),
+        clock: Arc::new(ManualClock::new()),
+        signal: Signal::new(),
+    })
+    .unwrap();
+    study.run(problem, 1).unwrap();
+    study
+}
+
+#[test]
+fn every_learner_of_the_portfolio_beats_the_baseline_out_of_fold() {
+    let problem = problem("roc_auc");
+    let trials = portfolio::configs(&problem.pipelines, ROWS).len() as u32;
+    let study = study(&problem, trials);
+    let mut learners = std::collections::BTreeSet::new();
+    for trial in study.history().trials() {
+        let name = problem.pipelines.learner_of(&trial.config).to_owned();
+        assert!(!matches!(trial.state, State::Failed(_)), "{name}: {:?}", trial.state);
+        let outcome = problem.outcome(trial.id).unwrap();
+        let rows = problem.cv.covered_rows(FOLDS);
+        assert_eq!(rows.len(), ROWS);
+        let value = problem.scoring.value(&rows, &problem.cv.out_of_fold(&outcome, &rows)).unwrap();
+        // The noise leaves an area of about 0.97 to be found; a constant has 0.5.
+        if name != "dummy" {
+            assert!(value > 0.7, "{name}: {value}");
+        }
+        learners.insert(name);
+    }
+    assert!(learners.len() >= 6, "{learners:?}");
+    // Further repeats went to some trials and not to all.
+    let full = problem.cv.folds.len();
+    let done: Vec<usize> =
+        study.history().trials().iter().map(|trial| problem.outcome(trial.id).unwrap().folds.len()).collect();
+    assert!(done.contains(&full) && done.contains(&FOLDS), "{done:?}");
+}
+
+#[test]
+fn a_blend_predicts_the_same_bits_after_loading() {
+    let problem = problem("log_loss");
+    let study = study(&problem, 4);
+    let members: Vec<Member> = study
+        .history()
+        .trials()
+        .iter()
+        .map(|trial| Member {
+            label: trial.id.to_string(),
+            weight: 0.25,
+            pipelines: problem.pipelines_of(trial.id, FOLDS),
+        })
+        .collect();
+    assert!(members.iter().all(|member| member.pipelines.len() == FOLDS));
+    let columns = ["x", "city", "words"].map(str::to_owned).to_vec();
+    let ensemble = Ensemble {
+        task: Task::Binary,
+        preparation: Preparation::new(columns, Vec::new()),
+        members,
+        calibration: Calibration::Temperature(1.25),
+    };
+    let (table, _) = table();
+    let before = ensemble.predict(&table).unwrap();
+    let state = ensemble.save();
+    let after = Ensemble::load(&state, Task::Binary).unwrap();
+    assert_eq!(after.predict(&table).unwrap(), before);
+    // Row by row and in another order of columns the answers are the same.
+    let turned = Table::new(table.columns().iter().rev().cloned().collect(), ROWS).unwrap();
+    let last = after.predict(&turned.take(&[ROWS as u32 - 1])).unwrap();
+    assert_eq!(last.row(0), before.row(ROWS - 1));
+    assert!(after.predict(&table.without(|column| column.name == "city")).is_err());
+    for name in state.parts.keys() {
+        let mut damaged = state.clone();
+        damaged.parts.remove(name);
+        assert!(Ensemble::load(&damaged, Task::Binary).is_err(), "without {name}");
+    }
+}
+
+#[test]
+fn temperatures_mend_what_is_overconfident_and_leave_the_rest() {
+    let mut rng = Seed(9).rng();
+    let (mut truth, mut honest) = (Vec::new(), Vec::new());
+    for _ in 0..4_000 {
+        let p = rng.uniform();
+        truth.push(f64::from(u8::from(rng.uniform() < p)));
+        honest.push(p);
+    }
+    let honest = kaizen_model::Predictions::binary(honest);
+    assert_eq!(fit_temperature(&truth, &honest), Calibration::None);
+    let mut overconfident = honest.clone();
+    Calibration::Temperature(0.5).apply(&mut overconfident);
+    let Calibration::Temperature(found) = fit_temperature(&truth, &overconfident) else {
+        panic!("overconfidence was not seen")
+    };
+    // The inverse of 0.5 is 2; 4,000 rows leave about 3 % of standard error.
+    assert!((found - 2.0).abs() < 0.25, "{found}");
+}
