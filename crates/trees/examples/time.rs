@@ -96,7 +96,13 @@ fn main() {
         std::hint::black_box(trained.ensemble.predict(&features, &[*row]).unwrap());
     }
     let micros = one.elapsed().as_secs_f64() * 1e6 / test.len().clamp(1, 1000) as f64;
-    println!("bin {binned:.4} train {seconds:.4} predict {predicted:.4} row_us {micros:.2}");
+    // The high-water mark of this program alone, where the system tells (Linux).
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+    let peak_mb = peak.and_then(|kilobytes| kilobytes.parse::<f64>().ok()).unwrap_or(f64::NAN) / 1024.0;
+    println!(
+        "bin {binned:.4} train {seconds:.4} predict {predicted:.4} row_us {micros:.2} peak_mb {peak_mb:.0}"
+    );
 }
 
 fn params(objective: &str, mode: &str) -> BoostParams {
