@@ -103,8 +103,7 @@ pub struct Forest {
     pub out_of_bag: Vec<f64>,
 }
 
-/// Steps of the fixed-point scale that a target of 1 (after scaling) and a row take; together with at most 2^20 rows a
-/// sum stays below 2^31.
+/// Fixed-point steps of a unit of target and of weight, chosen so that no sum over rows leaves 31 bits.
 struct Scale {
     target: f64,
     weight: f64,

@@ -1,8 +1,9 @@
 //! Leaf-wise and depth-wise growth of one tree.
 //!
 //! Source: Ke et al. (2017) for leaf-wise growth; the histogram of the larger child is its parent's less its sibling's.
-//! Monotone constraints bound both children by the middle of their values, and in the refined form every leaf by the
-//! values actually found in the leaves that lie beyond it (see `refine` in `monotone`).
+//! Monotone constraints bound both children by the middle of their values, which is the basic form: it keeps every
+//! prediction in order and gives away some gain. Statistics of categories belong to no interaction set and so stand alone
+//! on their path where interactions are constrained.
 
 use kaizen_base::{Flow, Rng, Signal};
 use rayon::prelude::*;

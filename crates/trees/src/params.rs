@@ -196,7 +196,8 @@ pub struct BoostParams {
     pub random_strength: f64,
     /// One random threshold a feature and node instead of all (Geurts et al. 2006).
     pub random_thresholds: bool,
-    /// For each feature -1, 0 or +1: the prediction never rises, is free, never falls. Empty is all free.
+    /// For each feature -1, 0 or +1: the prediction never rises, is free, never falls. Empty is all free. Obeyed for
+    /// numbers by leaf-wise and depth-wise growth with one output; symmetric growth refuses constraints.
     pub monotone: Vec<i8>,
     /// Sets of features that may meet on one path; empty is no constraint. A feature in no set is alone.
     pub interactions: Vec<Vec<u32>>,
@@ -292,7 +293,16 @@ impl BoostParams {
         if let Some(bad) = self.monotone.iter().find(|sign| !(-1..=1).contains(*sign)) {
             return ensure(false, "monotone", f64::from(*bad), "-1, 0 or 1");
         }
-        Ok(())
+        // A constraint that cannot be kept is refused rather than ignored.
+        let symmetric = matches!(self.growth, Growth::Symmetric { .. });
+        let vector = matches!(self.objective, Objective::Softmax { .. });
+        let quantile = self.objective.leaf_quantile().is_some();
+        if let Some(sign) = self.monotone.iter().find(|sign| **sign != 0) {
+            let allowed = "0 with symmetric growth, several classes or leaves that hold quantiles";
+            ensure(!(symmetric || vector || quantile), "monotone", f64::from(*sign), allowed)?;
+        }
+        let sets = self.interactions.len();
+        ensure(!symmetric || sets == 0, "interactions", sets as f64, "none with symmetric growth")
     }
 
     fn check_growth(&self) -> Result<()> {
@@ -379,6 +389,7 @@ mod tests {
             BoostParams { growth: Growth::LeafWise { leaves: 1, max_depth: 0 }, ..good.clone() },
             BoostParams { objective: Objective::Quantile { level: 1.0 }, ..good.clone() },
             BoostParams { row_sampling: RowSampling::Goss { top: 0.9, other: 0.2 }, ..good.clone() },
+            BoostParams { growth: Growth::Symmetric { depth: 3 }, monotone: vec![1], ..good.clone() },
             BoostParams { monotone: vec![0, 2], ..good },
         ];
         for params in bad {
