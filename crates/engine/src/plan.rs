@@ -68,6 +68,7 @@ pub(crate) fn make(
     let rows = usable_rows(request, table, column);
     let (target, task) = read_target(&inspection, column, &rows).map_err(refuse)?;
     let metric = metric(request, &task)?;
+    check_monotone(request, &task)?;
     let features = features(request, table, &inspection).map_err(refuse)?.take(&rows);
     let weights = weights(request, table, &rows).map_err(refuse)?;
     let labels = Labels::of(request, &inspection, table, &rows, &target, &task);
@@ -258,6 +259,14 @@ fn read_target(inspection: &Inspection, column: &Column, rows: &[u32]) -> Result
         class_count => Task::Multiclass { class_count },
     };
     Ok((target, task))
+}
+
+fn check_monotone(request: &FitRequest, task: &Task) -> Result<(), EngineError> {
+    if task.output_count() > 2 && !request.columns.monotone.is_empty() {
+        let why = "with more than two classes there is no one way to rise or fall".to_owned();
+        return Err(EngineError::Option { option: "--monotone", why });
+    }
+    Ok(())
 }
 
 fn metric(request: &FitRequest, task: &Task) -> Result<&'static Metric, EngineError> {

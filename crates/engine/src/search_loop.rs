@@ -26,7 +26,7 @@ use crate::clock::Timekeeper;
 use crate::error::EngineError;
 use crate::observer::{Event, Observer};
 use crate::plan::Plan;
-use crate::request::FitRequest;
+use crate::request::{FitRequest, Preset};
 use crate::run_folder::RunFolder;
 use crate::trial_run::{Bench, Deadlines, JobEnd, Pace, SharedPace, run};
 
@@ -162,8 +162,10 @@ fn problem(
         task: plan.task.clone(),
     };
     let learners = LEARNERS.iter().copied().filter(|learner| {
-        let card = learner.handles();
-        (plan.monotone.is_empty() || card.monotone) && (request.columns.weight.is_none() || card.weights)
+        let handles = learner.handles();
+        (plan.monotone.is_empty() || handles.monotone)
+            && (request.columns.weight.is_none() || handles.weights)
+            && (request.preset != Preset::Interpretable || handles.readable)
     });
     let pipelines =
         PipelineSpace::new(learners, &shape, Columns::of(table)).map_err(|error| EngineError::Option {

@@ -63,8 +63,10 @@ pub struct Handles {
     pub inputs: Inputs,
     /// Row weights.
     pub weights: bool,
-    /// Monotone constraints.
+    /// Monotone constraints: predictions move only as [`Dataset::monotone`](crate::Dataset) allows.
     pub monotone: bool,
+    /// Whether a person can read the model and see why it predicts what it does.
+    pub readable: bool,
 }
 
 impl Handles {

@@ -39,6 +39,7 @@ impl Learner for Dummy {
             inputs: Inputs { missing: true, categories: true, sparse: true, scaled: false },
             weights: true,
             monotone: true,
+            readable: true,
         }
     }
 

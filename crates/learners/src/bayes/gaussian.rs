@@ -48,6 +48,7 @@ impl Learner for GaussianNaiveBayes {
             inputs: Inputs { missing: true, categories: true, sparse: false, scaled: false },
             weights: true,
             monotone: false,
+            readable: false,
         }
     }
 

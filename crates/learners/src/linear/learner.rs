@@ -68,6 +68,7 @@ impl Learner for Linear {
             inputs: Inputs { missing: true, categories: true, sparse: true, scaled: false },
             weights: true,
             monotone: false,
+            readable: true,
         }
     }
 

@@ -60,6 +60,7 @@ impl Learner for NearestNeighbors {
             inputs: Inputs { missing: true, categories: true, sparse: false, scaled: false },
             weights: true,
             monotone: false,
+            readable: false,
         }
     }
 

@@ -11,7 +11,7 @@ use kaizen_trees::{BoostParams, Categories, Growth, RowSampling};
 use super::boosting::{Plan, TreeTarget, boost, objectives, patience};
 use super::data::shared_bins;
 use super::model::TreeModel;
-use crate::features::{Cells, admit, own_cells};
+use crate::features::{Cells, Features, admit, own_cells};
 use crate::parameters::space;
 
 static CARD: Card = Card {
@@ -37,7 +37,8 @@ impl Learner for BoostedTrees {
             quantile: true,
             inputs: Inputs { missing: true, categories: true, sparse: false, scaled: false },
             weights: true,
-            monotone: false,
+            monotone: true,
+            readable: false,
         }
     }
 
@@ -65,6 +66,7 @@ impl Learner for BoostedTrees {
 
     fn fit(&self, config: &Config, sample: Sample<'_>, ctx: &Ctx<'_>) -> Result<Fitted, FitError> {
         let features = admit(self.handles(), sample)?;
+        let monotone = signs(&features, sample);
         let cells = own_cells(&features, &sample.data.table)?;
         let max_bins = config.choice("max_bins").parse().unwrap_or(255);
         let bins = shared_bins(sample, &features, &cells, max_bins)?;
@@ -81,6 +83,7 @@ impl Learner for BoostedTrees {
                     growth: Growth::LeafWise { leaves: config.int("leaves") as u32, max_depth: 0 },
                     learning_rate: Some(rate),
                     l2: config.float("l2"),
+                    monotone: monotone.clone(),
                     min_rows: config.int("min_rows") as u32,
                     row_sampling: if share < 1.0 { RowSampling::Uniform { share } } else { RowSampling::All },
                     column_share_tree: config.float("column_share"),
@@ -122,4 +125,67 @@ fn learnable(cells: &[Cells<'_>], sample: Sample<'_>) -> Vec<u32> {
     };
     let chosen: Vec<u32> = (0..cells.len() as u32).filter(|&index| enough(&cells[index as usize])).collect();
     if chosen.is_empty() { (0..cells.len() as u32).collect() } else { chosen }
+}
+
+/// The sign of each feature's constraint, empty where the data set has none.
+fn signs(features: &Features, sample: Sample<'_>) -> Vec<i8> {
+    let monotone = &sample.data.monotone;
+    if monotone.is_empty() {
+        return Vec::new();
+    }
+    features.list().iter().map(|feature| monotone.get(&feature.name).copied().unwrap_or(0)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    use kaizen_base::{Seed, Signal};
+    use kaizen_model::{Dataset, Task};
+    use kaizen_table::{Column, Table};
+
+    /// A target that falls with `x` on the whole and wiggles; `z` is free.
+    fn data(sign: i8) -> Dataset {
+        let x: Vec<f64> = (0..400).map(|row| f64::from(row % 100)).collect();
+        let z: Vec<f64> = (0..400).map(|row| f64::from((row * 37) % 11)).collect();
+        let y = x.iter().zip(&z).map(|(x, z)| f64::from((*x as i32 * 7) % 13) - 0.2 * x + z).collect();
+        let table = Table::from_columns(vec![Column::number("x", x), Column::number("z", z)]).unwrap();
+        let mut data = Dataset::new(table, Task::Regression, Arc::new(y), None);
+        data.monotone = Arc::new([("x".to_owned(), sign)].into());
+        data
+    }
+
+    #[test]
+    fn predictions_move_only_as_the_sign_allows() {
+        for sign in [-1, 1, 0] {
+            let data = data(sign);
+            let rows: Vec<u32> = (0..400).collect();
+            let sample = Sample { data: &data, train: &rows, valid: None };
+            let shape = Shape {
+                row_count: 400,
+                column_count: 2,
+                category_count: 0,
+                text_count: 0,
+                task: Task::Regression,
+            };
+            let config = Config::filled(&BoostedTrees.space(&shape), [("rounds", 60.into())]).unwrap();
+            let ctx = Ctx { seed: Seed(1), signal: &Signal::new() };
+            let fitted = BoostedTrees.fit(&config, sample, &ctx).unwrap();
+            let line = Table::from_columns(vec![
+                Column::number("x", (0..100).map(f64::from).collect()),
+                Column::number("z", vec![5.0; 100]),
+            ])
+            .unwrap();
+            let values = fitted.model.predict(&line).unwrap().values;
+            let rising = values.windows(2).all(|pair| pair[0] <= pair[1]);
+            let falling = values.windows(2).all(|pair| pair[0] >= pair[1]);
+            match sign {
+                -1 => assert!(falling && !rising),
+                // The target falls, so the best that may not fall is flat.
+                1 => assert!(rising),
+                _ => assert!(!falling && !rising),
+            }
+        }
+    }
 }

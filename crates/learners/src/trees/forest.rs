@@ -27,6 +27,7 @@ pub(crate) const HANDLES: Handles = Handles {
     inputs: Inputs { missing: true, categories: true, sparse: false, scaled: false },
     weights: true,
     monotone: false,
+    readable: false,
 };
 
 /// Leaves of a tree at most, which bounds a forest of a hundred trees to a few megabytes.

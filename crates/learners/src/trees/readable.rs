@@ -42,6 +42,7 @@ impl Learner for DecisionTree {
             inputs: Inputs { missing: true, categories: true, sparse: false, scaled: false },
             weights: true,
             monotone: false,
+            readable: true,
         }
     }
 
