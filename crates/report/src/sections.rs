@@ -13,6 +13,9 @@ use crate::plot::{Plot, Scale, svg};
 /// Lines of the leaderboard that are shown.
 const LEADERBOARD_ROWS: usize = 60;
 
+/// Lines of the leaderboard, at least, that the bars of intervals are scaled to.
+const LEADERS: usize = 5;
+
 /// Columns whose importance is shown.
 const IMPORTANCE_ROWS: usize = 30;
 
@@ -64,16 +67,19 @@ pub(crate) fn interval_text(interval: &Interval) -> String {
 
 /// The models with score, cost and weight.
 pub(crate) fn leaderboard(rows: &[LeaderboardRow], headline: &Headline) -> Markup {
-    let ends = rows.iter().flat_map(|row| {
-        let interval = row.interval.map(|interval| [interval.low, interval.high]);
-        interval.into_iter().flatten().chain(row.score)
-    });
+    // One useless model would squeeze the bars of all others into dots.
+    let ends = rows[..rows.len().min((rows.len() / 2).max(LEADERS))]
+        .iter()
+        .filter_map(|row| row.interval)
+        .flat_map(|interval| [interval.low, interval.high]);
     let scale = Scale::over(ends, 2.0, 138.0);
+    let with_times = rows.iter().any(|row| row.fit_seconds.is_some());
+    let with_sizes = rows.iter().any(|row| row.size_bytes.is_some());
     let left = rows.len().saturating_sub(LEADERBOARD_ROWS);
     html! {
         p class="lead" {
             "Scores are " b { (headline.metric) } " on the same rows; "
-            @if headline.higher_is_better { "higher" } @else { "lower" } " is better. Bars show the interval."
+            @if headline.higher_is_better { "higher" } @else { "lower" } " is better. Bars show the interval; those of models far behind lie at the edge."
         }
         div class="scroll" tabindex="0" role="region" aria-label="Leaderboard" {
             table class="sortable" {
@@ -84,19 +90,19 @@ pub(crate) fn leaderboard(rows: &[LeaderboardRow], headline: &Headline) -> Marku
                         th scope="col" class="number" { "score" }
                         th scope="col" { "interval" }
                         th scope="col" class="number" { "weight" }
-                        th scope="col" class="number" { "fit" }
+                        @if with_times { th scope="col" class="number" { "fit" } }
                         th scope="col" class="number" { "one row" }
-                        th scope="col" class="number" { "size" }
+                        @if with_sizes { th scope="col" class="number" { "size" } }
                     }
                 }
-                tbody { @for row in rows.iter().take(LEADERBOARD_ROWS) { (leaderboard_row(row, &scale)) } }
+                tbody { @for row in rows.iter().take(LEADERBOARD_ROWS) { (leaderboard_row(row, &scale, with_times, with_sizes)) } }
             }
         }
         @if left > 0 { p class="faint" { "And " (words::counted(left, "model")) " more." } }
     }
 }
 
-fn leaderboard_row(row: &LeaderboardRow, scale: &Scale) -> Markup {
+fn leaderboard_row(row: &LeaderboardRow, scale: &Scale, with_times: bool, with_sizes: bool) -> Markup {
     html! {
         tr class=[(row.weight > 0.0).then_some("used")] {
             th scope="row" { (shorten(&row.name, NAME_CHARACTERS)) }
@@ -105,9 +111,9 @@ fn leaderboard_row(row: &LeaderboardRow, scale: &Scale) -> Markup {
                 @if let (Some(score), Some(interval)) = (row.score, &row.interval) { (interval_bar(score, interval, scale)) }
             }
             td class="number" data-value=(row.weight) { @if row.weight > 0.0 { (words::percent(row.weight)) } @else { span class="faint" { "–" } } }
-            td class="number" data-value=[row.fit_seconds] { (or_dash(row.fit_seconds.map(seconds_text))) }
+            @if with_times { td class="number" data-value=[row.fit_seconds] { (or_dash(row.fit_seconds.map(seconds_text))) } }
             td class="number" data-value=[row.row_microseconds] { (or_dash(row.row_microseconds.map(|us| seconds_text(us / 1e6)))) }
-            td class="number" data-value=[row.size_bytes] { (or_dash(row.size_bytes.map(bytes_text))) }
+            @if with_sizes { td class="number" data-value=[row.size_bytes] { (or_dash(row.size_bytes.map(bytes_text))) } }
         }
     }
 }
@@ -177,8 +183,8 @@ fn search_plot(
         .collect();
     scores.sort_unstable_by(f64::total_cmp);
     let Some(last) = scores.len().checked_sub(1) else { return html! {} };
-    // The worst tenth would squeeze the part that matters; it is drawn at the edge.
-    let shown = if headline.higher_is_better { &scores[last / 10..] } else { &scores[..=last - last / 10] };
+    // The worst quarter would squeeze the part that matters; it is drawn at the edge.
+    let shown = if headline.higher_is_better { &scores[last / 4..] } else { &scores[..=last - last / 4] };
     let end = points.last().map_or(1.0, |(x, _)| *x);
     let mut plot = Plot::over(460.0, 310.0, [0.0, end].into_iter(), shown.iter().copied());
     plot.axes(x_title, &shorten(&headline.metric, 40));
@@ -200,7 +206,7 @@ fn search_plot(
             figcaption {
                 b { "Best so far " } "(line) and every trial (dots) against " (x_title) "."
                 @if with_early { " Rings are trials given up early: their scores rest on fewer rows and do not count for the line." }
-                " The worst tenth lies at the edge."
+                " The worst quarter lies at the edge."
             }
         }
     }

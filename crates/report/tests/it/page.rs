@@ -131,6 +131,7 @@ fn odd_numbers_and_giant_names_do_not_break_the_page() {
     data.diagnostics = Some(Diagnostics::Numbers(NumberDiagnostics {
         points: odd.iter().flat_map(|&a| odd.iter().map(move |&b| [a, b])).collect(),
         coverage: None,
+        sampled_from: 0,
     }));
     for (point, &value) in data.search.iter_mut().zip(&odd) {
         point.score = Some(value);
@@ -142,7 +143,7 @@ fn odd_numbers_and_giant_names_do_not_break_the_page() {
     data.headline.target = "x".repeat(1 << 20);
     let page = render(&data);
     assert!(page.len() < 900_000, "{} bytes", page.len());
-    let constant = NumberDiagnostics { points: vec![[1.0, 1.0]; 10], coverage: None };
+    let constant = NumberDiagnostics { points: vec![[1.0, 1.0]; 10], ..NumberDiagnostics::default() };
     let data = ReportData {
         headline: Headline::default(),
         diagnostics: Some(Diagnostics::Numbers(constant)),
