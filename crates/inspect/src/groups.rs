@@ -70,8 +70,10 @@ pub(crate) fn check(survey: &Survey<'_>, findings: &mut Vec<Finding>) -> Option<
         let (action, advice) = if strong {
             (
                 "Keeps the rows of a group in one fold, so that the score holds for new groups.",
-                "If the model will only see groups that are in this table, ask for shuffled folds."
-                    .to_owned(),
+                format!(
+                    "If the model will only see groups that are in this table, the score is too low for it; --ignore {} leaves the column out and shuffles rows.",
+                    argument(column)
+                ),
             )
         } else {
             (

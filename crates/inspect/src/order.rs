@@ -149,8 +149,10 @@ fn note_time(
         "Shuffles the rows, since it is not certain that the model will be used on later rows than these."
     };
     let advice = if strong {
-        "If the model will fill in rows between these rather than later ones, ask for shuffled folds."
-            .to_owned()
+        format!(
+            "If the model will fill in rows between these rather than later ones, the score is too low for it; --ignore {} leaves the column out and shuffles rows.",
+            argument(column)
+        )
     } else {
         format!("If the model will be used on later rows, say --time-column {}.", argument(column))
     };

@@ -181,7 +181,7 @@ pub(crate) fn check_shape(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
             )
             .evidence("features", features as f64)
             .evidence("rows", rows as f64)
-            .action("Fits every transform inside its training fold only, and repeats the folds.")
+            .action("Fits every transform that learns from the data inside its training fold only, and cuts the folds anew where rows are few.")
             .advice("Trust the interval of the score rather than the score, and confirm on new rows."),
         );
     }
@@ -210,7 +210,7 @@ fn note_high_cardinality(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
                     ),
                 )
                 .evidence("levels", levels as f64)
-                .action("Encodes it by what the other folds saw of the target and by frequency, never one column a level."),
+                .action("Never makes one column of each value: groups values by the target in training rows alone, or reads them as text."),
             );
         }
     }

@@ -98,13 +98,14 @@ pub(crate) fn examine(
             return (found, None);
         }
     };
+    // Said first: a table of one row has a constant target as well, but another target would not help it.
+    note_few_rows(rows.len(), findings);
     let usable = if target.codes().is_some() {
         count_classes(&mut found, &target);
         examine_classes(&found, hint, findings)
     } else {
         examine_numbers(&found, profile, facts, findings)
     };
-    note_few_rows(rows.len(), findings);
     (found, usable.then_some(Goal { rows, target }))
 }
 
@@ -245,7 +246,7 @@ fn examine_classes(found: &TargetProfile, hint: TaskHint, findings: &mut Vec<Fin
                 ),
             )
             .evidence("largest_class_share", share)
-            .action("Keeps each class's share in every fold and judges by ranking, not by accuracy.")
+            .action("Keeps each class's share in every fold; unless told otherwise, judges by ranking or by probabilities, not by accuracy.")
             .advice("Choose a --metric that says what a miss and a false alarm cost, such as average_precision."),
         );
     }

@@ -38,7 +38,7 @@ fn a_clean_table_has_no_findings() {
     let mut rng = Seed(11).rng();
     let found = look(vec![noise("a", &mut rng), noise("b", &mut rng), classes(&mut rng)]);
     assert_eq!(found.findings, []);
-    assert_eq!(found.split.unwrap().plan, SplitPlan::Shuffled { folds: 5, repeats: 2 });
+    assert_eq!(found.split.unwrap().plan, SplitPlan::Shuffled { folds: 8, repeats: 3 });
 }
 
 #[test]
