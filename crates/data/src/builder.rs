@@ -113,6 +113,8 @@ pub(crate) struct NumberBuilder {
     pub huge_count: u64,
     pub infinite_count: u64,
     pub other_mark_count: u64,
+    /// Cells read through decoration; with decimal commas those without a comma, the others being fractional.
+    pub decorated_count: u64,
     pub missing: Tally,
     pub unreadable: Tally,
     /// A code-like cell.
@@ -161,6 +163,17 @@ impl Builder {
             Plan::Words => Self::Words(WordsBuilder::default()),
             Plan::Text => Self::Text(TextBuilder::default()),
             Plan::Skip => Self::Skip(0),
+        }
+    }
+
+    /// Makes room for more rows.
+    pub(crate) fn reserve(&mut self, rows: usize) {
+        match self {
+            Self::Number(builder) => builder.values.reserve(rows),
+            Self::Moment(builder) => builder.seconds.reserve(rows),
+            Self::Words(builder) => builder.codes.reserve(rows),
+            Self::Truth(values) => values.reserve(rows),
+            Self::Text(_) | Self::Skip(_) => {}
         }
     }
 
@@ -303,6 +316,8 @@ impl NumberBuilder {
                 self.fractional_count += if value.integer { 0 } else { times };
                 self.huge_count += if value.huge { times } else { 0 };
                 self.other_mark_count += if value.other_mark { times } else { 0 };
+                let is_counted = value.decorated && (value.integer || self.style.decimal != b',');
+                self.decorated_count += if is_counted { times } else { 0 };
                 if value.code_like {
                     self.note_code(cell);
                     self.code_like_count += times - 1;
@@ -334,6 +349,7 @@ impl NumberBuilder {
         self.huge_count += other.huge_count;
         self.infinite_count += other.infinite_count;
         self.other_mark_count += other.other_mark_count;
+        self.decorated_count += other.decorated_count;
         self.missing.append(other.missing);
         self.unreadable.append(other.unreadable);
     }

@@ -98,6 +98,7 @@ fn read_dialect(
             .iter()
             .map(|slot| slot.map_or(Plan::Skip, |slot| assembler.columns[slot].plan.clone()))
             .collect(),
+        row_bytes: layout.row_bytes,
         keeps_rows: assembler.mode.keeps_rows(),
         name,
         slots: layout.slots,
@@ -136,6 +137,7 @@ struct Layout {
     /// Bytes of the sampled rows as text, and about as many in a typed table.
     text_bytes: usize,
     typed_bytes: usize,
+    row_bytes: usize,
 }
 
 impl Layout {
@@ -184,7 +186,16 @@ impl Layout {
         let typed_bytes = typed_bytes.sum();
         let slots = assembler.slots(&names, |column| plans.get(column).cloned().unwrap_or(Plan::Words));
         let first_row = if header { first_record_end(dialect, text, whole) } else { 0 };
-        Ok(Self { dialect, header, slots, first_row, text_bytes: sample.text_bytes(), typed_bytes })
+        let row_bytes = (sample.text_bytes() / sample.len()).max(1);
+        Ok(Self {
+            dialect,
+            header,
+            slots,
+            first_row,
+            text_bytes: sample.text_bytes(),
+            typed_bytes,
+            row_bytes,
+        })
     }
 
     fn lines_before(&self, text: &[u8]) -> u64 {
@@ -369,6 +380,8 @@ struct RowParser<'p, 'a> {
     dialect: Dialect,
     slots: Vec<Option<usize>>,
     plans: Vec<Plan>,
+    /// Bytes of a row in the sample, to make room for about as many rows as there will be.
+    row_bytes: usize,
     keeps_rows: bool,
     assembler: &'p mut Assembler<'a>,
     limit_bytes: u64,
@@ -477,6 +490,10 @@ impl Parse for RowParser<'_, '_> {
             ragged: Lines::default(),
             broken: Lines::default(),
         };
+        let rows = text.len() / self.row_bytes + 1;
+        for builder in &mut chunk.builders {
+            builder.reserve(rows);
+        }
         let batch = (BATCH_FIELDS / width).max(1) * width;
         let mut fields = Fields::default();
         let mut position = 0;

@@ -9,10 +9,9 @@ pub(crate) struct Dictionary {
     bytes: Vec<u8>,
     /// End of each string in `bytes`.
     ends: Vec<usize>,
-    /// The upper half of each string's hash, to tell most strings apart without looking at them.
-    hashes: Vec<u32>,
-    /// Code plus one; zero is an empty slot. Its length is a power of two, or zero.
-    slots: Vec<u32>,
+    /// Code plus one in the lower half; in the upper half the upper half of the string's hash, which tells most strings
+    /// apart without looking at them. Zero is an empty slot. Its length is a power of two, or zero.
+    slots: Vec<u64>,
 }
 
 impl Dictionary {
@@ -30,13 +29,14 @@ impl Dictionary {
             if entry == 0 {
                 self.bytes.extend_from_slice(text);
                 self.ends.push(self.bytes.len());
-                self.hashes.push((hash >> 32) as u32);
-                self.slots[slot] = self.ends.len() as u32;
+                self.slots[slot] = (hash & UPPER) | self.ends.len() as u64;
                 return (self.ends.len() - 1) as u32;
             }
-            let code = (entry - 1) as usize;
-            if self.hashes[code] == (hash >> 32) as u32 && self.get(code) == text {
-                return code as u32;
+            if (entry ^ hash) & UPPER == 0 {
+                let code = entry as u32 - 1;
+                if same(self.get(code as usize), text) {
+                    return code;
+                }
             }
             slot = (slot + 1) & mask;
         }
@@ -61,21 +61,43 @@ impl Dictionary {
 
     /// Memory, about, in bytes.
     pub(crate) fn size_bytes(&self) -> usize {
-        self.bytes.len() + self.ends.len() * 12 + self.slots.len() * 4
+        self.bytes.len() + self.ends.len() * 8 + self.slots.len() * 8
     }
 
     fn grow(&mut self) {
         let length = (self.slots.len() * 2).max(16);
-        let mut slots = vec![0u32; length];
+        let mut slots = vec![0u64; length];
         for code in 0..self.len() {
-            let mut slot = hash(self.get(code)) as usize & (length - 1);
+            let hash = hash(self.get(code));
+            let mut slot = hash as usize & (length - 1);
             while slots[slot] != 0 {
                 slot = (slot + 1) & (length - 1);
             }
-            slots[slot] = code as u32 + 1;
+            slots[slot] = (hash & UPPER) | (code as u64 + 1);
         }
         self.slots = slots;
     }
+}
+
+/// The upper half of a slot.
+const UPPER: u64 = 0xffff_ffff_0000_0000;
+
+/// Equality of short strings without a call: eight bytes at a time, the last eight overlapping.
+#[inline(always)]
+fn same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    if a.len() < 8 {
+        return a.iter().zip(b).all(|(x, y)| x == y);
+    }
+    let word = |text: &[u8], start: usize| {
+        let mut word = [0u8; 8];
+        word.copy_from_slice(&text[start..start + 8]);
+        u64::from_le_bytes(word)
+    };
+    let last = a.len() - 8;
+    (0..last).step_by(8).all(|start| word(a, start) == word(b, start)) && word(a, last) == word(b, last)
 }
 
 /// Multiplies eight bytes at a time and folds the 128-bit product (the mixing step of wyhash, Wang 2019).

@@ -88,7 +88,8 @@ fn number(name: &str, builder: NumberBuilder) -> Finished {
         notes.push(Note::HugeIntegers { column: column(), count: builder.huge_count, kept_as_text: false });
     }
     if let Some(what) = decoration(builder.style) {
-        notes.push(Note::NumberDecorated { column: column(), what });
+        let commas = if builder.style.decimal == b',' { builder.fractional_count } else { 0 };
+        notes.push(Note::NumberDecorated { column: column(), what, count: builder.decorated_count + commas });
     }
     let integer = builder.fractional_count == 0 && builder.values.iter().any(|value| !value.is_nan());
     let mut values = builder.values;
@@ -283,7 +284,7 @@ fn category(name: &str, codes: &[u32], levels: &[(&[u8], u64)], why: &Words) -> 
     let mut notes = Vec::new();
     let mut missing = Tally::default();
     let mut foreign = 0;
-    let mut texts: Vec<(String, usize)> = Vec::with_capacity(levels.len());
+    let mut texts: Vec<(u64, String, usize)> = Vec::with_capacity(levels.len());
     for (code, (level, count)) in levels.iter().enumerate() {
         let bare = trimmed(level);
         if let Some(word) = missing_word(bare) {
@@ -299,12 +300,12 @@ fn category(name: &str, codes: &[u32], levels: &[(&[u8], u64)], why: &Words) -> 
         }
         let (text, is_foreign) = decoded(level);
         foreign += if is_foreign { *count } else { 0 };
-        texts.push((text.into_owned(), code));
+        texts.push((prefix(text.as_bytes()), text.into_owned(), code));
     }
     texts.sort_unstable();
     let mut map = vec![MISSING_CODE; levels.len()];
     let mut names: Vec<String> = Vec::with_capacity(texts.len());
-    for (text, code) in texts {
+    for (_, text, code) in texts {
         // Two spellings in different encodings can be one text.
         if names.last() != Some(&text) {
             names.push(text);
@@ -335,6 +336,14 @@ fn category(name: &str, codes: &[u32], levels: &[(&[u8], u64)], why: &Words) -> 
         kind: FieldKind::Category { levels: names },
         notes,
     }
+}
+
+/// The first eight bytes, so that most strings are ordered by one comparison of integers.
+fn prefix(text: &[u8]) -> u64 {
+    let mut word = [0u8; 8];
+    let count = text.len().min(8);
+    word[..count].copy_from_slice(&text[..count]);
+    u64::from_be_bytes(word)
 }
 
 /// Whether a word that often means "missing" is a level among `levels`.

@@ -6,7 +6,7 @@
 use kaizen_table::NumberStyle;
 
 use crate::moment::{DayOrder, Detected, MomentFormat, detect};
-use crate::number::{Marks, Reading, Value, read, shape, undecorated};
+use crate::number::{Marks, Reading, Value, is_infinity, read, shape, undecorated};
 use crate::words::{missing_word, trimmed, truth_word};
 
 /// Share of the present cells that must be numbers (or moments) for the column to be one; the rest becomes missing.
@@ -70,16 +70,32 @@ pub(crate) fn decide(levels: &[(&[u8], u64)], hints: Hints) -> Decision {
     if is_truth(&present) {
         return Decision::Truth;
     }
-    let style = style(&present, hints);
-    let numbers = Numbers::of(&present, style);
     let total: u64 = present.iter().map(|(_, count)| count).sum();
-    if numbers.readable > 0 && (numbers.readable + numbers.infinite) as f64 >= ENOUGH * total as f64 {
-        return numbers.decide(&present, style);
+    if may_be_numbers(&present) {
+        let style = style(&present, hints);
+        let numbers = Numbers::of(&present, style);
+        if numbers.readable > 0 && (numbers.readable + numbers.infinite) as f64 >= ENOUGH * total as f64 {
+            return numbers.decide(&present, style);
+        }
     }
     if let Some(found) = detect(&present, hints.day_order) {
         return Decision::Moment(found);
     }
     if is_text(&present, total) { Decision::Text } else { Decision::Words(Words::Plain) }
+}
+
+/// Whether a thousand values, evenly spread over all, leave it possible that most are numbers in some style. It spares
+/// a million names the look at every one.
+fn may_be_numbers(present: &[(&[u8], u64)]) -> bool {
+    const LOOKED_AT: usize = 1000;
+    let step = present.len().div_ceil(LOOKED_AT);
+    let (mut weight, mut numbers) = (0, 0);
+    for (level, count) in present.iter().step_by(step) {
+        weight += count;
+        let shaped = undecorated(level).is_some_and(|bare| shape(bare.digits).is_some());
+        numbers += if shaped || is_infinity(level) { *count } else { 0 };
+    }
+    numbers * 2 >= weight || present.len() <= 2 * LOOKED_AT
 }
 
 /// The decimal mark that `levels` leave no doubt about.

@@ -152,6 +152,8 @@ pub enum Note {
         column: String,
         /// What was taken off.
         what: String,
+        /// Number of cells.
+        count: u64,
     },
     /// Integers beyond 2^53, which a 64-bit float cannot tell apart.
     HugeIntegers {
@@ -435,7 +437,9 @@ impl Note {
             Self::DecimalMarkMixed { count, .. } => {
                 write!(f, "{} with the other decimal mark were read all the same", counted(*count, "number"))
             }
-            Self::NumberDecorated { what, .. } => write!(f, "numbers were read through {what}"),
+            Self::NumberDecorated { what, count, .. } => {
+                write!(f, "{} read through {what}", counted(*count, "number"))
+            }
             Self::HugeIntegers { count, kept_as_text: true, .. } => {
                 write!(f, "{} beyond 2^53; kept as exact text", counted(*count, "integer"))
             }
@@ -460,7 +464,7 @@ impl Note {
                 write!(f, "is of type {}, which has no use as a feature; left out", shortened(type_name, 60))
             }
             Self::ColumnMissing { .. } => write!(f, "IS NOT IN THE DATA; all its cells count as missing"),
-            Self::ColumnExtra { .. } => write!(f, "is not known to the model; ignored"),
+            Self::ColumnExtra { .. } => write!(f, "is not used by the model; ignored"),
             Self::ColumnMatchedLoosely { found, .. } => {
                 write!(f, "found under the name `{}`", shortened(found, 60))
             }

@@ -34,6 +34,8 @@ pub(crate) struct Value {
     pub huge: bool,
     /// Read with the other decimal mark than the column's.
     pub other_mark: bool,
+    /// Read through thousands separators, a currency sign, a percent sign or accountants' brackets.
+    pub decorated: bool,
 }
 
 const POWERS: [f64; 23] = [
@@ -95,7 +97,7 @@ pub(crate) fn plain_with(cell: &[u8], mark: u8) -> Option<Value> {
     {
         let number = mantissa as f64 / POWERS[decimals];
         let number = if negative { -number } else { number };
-        return Some(Value { number, integer, code_like, huge: false, other_mark: false });
+        return Some(Value { number, integer, code_like, huge: false, other_mark: false, decorated: false });
     }
     slow(cell, mark, position + usize::from(negative || plus), integer, code_like)
 }
@@ -126,7 +128,8 @@ fn slow(cell: &[u8], mark: u8, end: usize, integer: bool, code_like: bool) -> Op
         if mark == b'.' { text.parse().ok()? } else { text.replacen(mark as char, ".", 1).parse().ok()? };
     let integer = integer && !has_exponent;
     let huge = integer && number.abs() > EXACT as f64;
-    Some(Value { number, integer, code_like: code_like && !has_exponent, huge, other_mark: false })
+    let code_like = code_like && !has_exponent;
+    Some(Value { number, integer, code_like, huge, other_mark: false, decorated: false })
 }
 
 /// Reads a cell (trimmed) in a column whose numbers are written in `style`.
@@ -143,7 +146,9 @@ pub(crate) fn read(cell: &[u8], style: NumberStyle) -> Reading {
     }
     let Some(shape) = shape(bare.digits) else { return Reading::Not };
     let Some(reading) = shape.value(bare.digits, style) else { return Reading::Not };
-    let value = Value { number: if bare.negative { -reading.number } else { reading.number }, ..reading };
+    let number = if bare.negative { -reading.number } else { reading.number };
+    let decorated = bare.percent || bare.currency || reading.decorated;
+    let value = Value { number, decorated, ..reading };
     if value.number.is_infinite() { Reading::Infinite } else { Reading::Value(value) }
 }
 
@@ -347,7 +352,7 @@ impl Shape {
                 position += 1;
             }
         }
-        plain(&clean).map(|value| Value { other_mark, ..value })
+        plain(&clean).map(|value| Value { other_mark, decorated: thousands.is_some(), ..value })
     }
 }
 
