@@ -29,7 +29,7 @@ pub(crate) enum Format {
 impl Format {
     /// By the ending of the path; csv for standard output and for endings unknown here.
     pub(crate) fn of(path: Option<&Path>) -> Self {
-        let ending = path.and_then(Path::extension).map(|ending| ending.to_ascii_lowercase());
+        let ending = path.and_then(Path::extension).map(std::ffi::OsStr::to_ascii_lowercase);
         match ending.as_deref().and_then(std::ffi::OsStr::to_str) {
             Some("tsv") => Self::Separated(b'\t'),
             Some("jsonl" | "ndjson" | "json") => Self::JsonLines,

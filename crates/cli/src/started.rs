@@ -7,7 +7,7 @@ pub(crate) fn seconds_since_start() -> f64 {
 
 #[cfg(target_os = "linux")]
 fn read() -> Option<f64> {
-    /// Clock ticks a second in `/proc`, fixed by the kernel's interface to programs (USER_HZ).
+    /// Clock ticks a second in `/proc`, fixed by the kernel's interface to programs (`USER_HZ`).
     const TICKS_A_SECOND: f64 = 100.0;
     /// The start time is field 22 of `/proc/self/stat`; the command's name, field 2, may hold spaces.
     const START_AFTER_NAME: usize = 19;

@@ -3,11 +3,10 @@
 use kaizen_base::Card;
 use serde_json::json;
 
-use crate::failure::Failure;
 use crate::table::render;
 
 #[expect(clippy::print_stdout, reason = "standard output is for data")]
-pub(crate) fn run(as_json: bool) -> Result<(), Failure> {
+pub(crate) fn run(as_json: bool) {
     let tables = tables();
     if as_json {
         let json: serde_json::Map<String, serde_json::Value> = tables
@@ -21,7 +20,7 @@ pub(crate) fn run(as_json: bool) -> Result<(), Failure> {
             })
             .collect();
         println!("{:#}", serde_json::Value::Object(json));
-        return Ok(());
+        return;
     }
     for (kind, cards) in tables {
         println!("{kind}");
@@ -29,7 +28,6 @@ pub(crate) fn run(as_json: bool) -> Result<(), Failure> {
             cards.iter().map(|card| vec![format!("  {}", card.name), card.summary.to_owned()]).collect();
         println!("{}\n", render(&rows, &[]));
     }
-    Ok(())
 }
 
 fn tables() -> Vec<(&'static str, Vec<Card>)> {

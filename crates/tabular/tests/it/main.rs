@@ -1,5 +1,7 @@
 //! Pipelines end to end on a table with numbers, missing cells, categories and words.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use std::sync::Arc;
 
 use kaizen_base::{ManualClock, Seed, Signal};
