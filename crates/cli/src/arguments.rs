@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// From a raw table to a validated, explained, signed model, and on to its predictions.
 #[derive(Debug, Parser)]
-#[command(name = "kaizen", version, about, arg_required_else_help = true, max_term_width = 110)]
+#[command(name = "kaizen", version, arg_required_else_help = true, max_term_width = 110)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub command: Command,

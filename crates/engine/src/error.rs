@@ -46,6 +46,9 @@ pub enum EngineError {
         /// What the artifact says.
         source: ArtifactError,
     },
+    /// There is no artifact at this path.
+    #[error("{}: there is no such file; check the path", .0.display())]
+    NoArtifact(PathBuf),
     /// The artifact's contents do not make a model.
     #[error("{}: {source}", path.display())]
     Load {
@@ -108,7 +111,10 @@ impl EngineError {
 
     /// An artifact error.
     pub fn artifact(path: &Path, source: ArtifactError) -> Self {
-        Self::Artifact { path: path.to_owned(), source }
+        match source {
+            ArtifactError::Io { source, .. } => Self::io(path, source),
+            source => Self::Artifact { path: path.to_owned(), source },
+        }
     }
 
     /// Who can mend it.
@@ -119,6 +125,7 @@ impl EngineError {
             Self::Table { .. }
             | Self::Option { .. }
             | Self::Resume { .. }
+            | Self::NoArtifact(_)
             | Self::Load { .. }
             | Self::Predict(_)
             | Self::Metric(_) => Blame::Input,

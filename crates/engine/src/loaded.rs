@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use kaizen_artifact::{Artifact, Manifest};
+use kaizen_artifact::{Artifact, ArtifactError, Manifest};
 use kaizen_data::{Loaded, Note, ReadOptions, Source};
 use kaizen_model::{Model, Predictions, Task};
 use kaizen_table::target::present_rows;
@@ -51,9 +51,14 @@ impl LoadedModel {
     /// Reads, checks and rebuilds the model of an artifact.
     ///
     /// # Errors
-    /// [`EngineError::Artifact`] or [`EngineError::Load`].
+    /// [`EngineError::NoArtifact`], [`EngineError::Io`], [`EngineError::Artifact`] or [`EngineError::Load`].
     pub fn open(path: &Path) -> Result<Self, EngineError> {
-        let artifact = kaizen_artifact::read(path).map_err(|error| EngineError::artifact(path, error))?;
+        let artifact = kaizen_artifact::read(path).map_err(|error| match error {
+            ArtifactError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                EngineError::NoArtifact(path.to_owned())
+            }
+            error => EngineError::artifact(path, error),
+        })?;
         Self::from_artifact(artifact, path)
     }
 
