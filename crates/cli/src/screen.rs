@@ -1,5 +1,6 @@
 //! What a person sees while the program works: standard error, progress bars, colours on a terminal only.
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
@@ -72,13 +73,32 @@ impl Screen {
     }
 }
 
-/// A run as it goes on: a bar with the time left, and a line for each trial that got better.
+/// Letters of a trial's name that are shown.
+const NAME_WIDTH: usize = 32;
+
+/// Small notes that are told one by one; more become one line, so that what follows is not pushed off the screen.
+const NOTES_TOLD: usize = 3;
+
+/// A score with the digits that tell models apart, whatever its unit: 0.887936, 48548.14.
+pub(crate) fn score_text(value: f64) -> String {
+    match value.abs() {
+        size if size >= 1_000.0 => format!("{value:.2}"),
+        size if size >= 10.0 => format!("{value:.4}"),
+        _ => format!("{value:.6}"),
+    }
+}
+
+/// A run as it goes on: a bar with the time left, and a line for each trial that ended.
 pub(crate) struct Live {
     screen: Screen,
     bar: ProgressBar,
-    best: Option<f64>,
+    /// Name and value of the best trial so far.
+    best: Option<(String, f64)>,
     running: String,
-    trials: usize,
+    /// Names of the trials that have a line.
+    seen: BTreeSet<String>,
+    /// Small notes that wait for the plan.
+    notes: Vec<String>,
 }
 
 impl Live {
@@ -95,15 +115,72 @@ impl Live {
             bar.set_draw_target(ProgressDrawTarget::hidden());
         }
         bar.enable_steady_tick(Duration::from_millis(120));
-        Self { screen: screen.clone(), bar, best: None, running: String::new(), trials: 0 }
+        Self {
+            screen: screen.clone(),
+            bar,
+            best: None,
+            running: String::new(),
+            seen: BTreeSet::new(),
+            notes: Vec::new(),
+        }
     }
 
     fn line(&self, text: &str) {
         self.bar.suspend(|| self.screen.say(text));
     }
 
-    pub(crate) fn finish(&self) {
+    pub(crate) fn finish(&mut self) {
+        self.tell_notes();
         self.bar.finish_and_clear();
+    }
+
+    fn tell_notes(&mut self) {
+        let notes = std::mem::take(&mut self.notes);
+        let mark = self.screen.paint("note:", "36");
+        let told = if notes.len() > NOTES_TOLD { 1 } else { notes.len() };
+        for note in &notes[..told] {
+            self.line(&format!("{mark} {note}"));
+        }
+        if told < notes.len() {
+            let more = notes.len() - told;
+            self.line(&format!(
+                "{mark} and {more} more of such small things; `kaizen inspect` tells them all"
+            ));
+        }
+    }
+
+    /// The line of a trial, or of a further stage of it.
+    fn ended(
+        &mut self,
+        label: String,
+        outcome: Result<f64, String>,
+        seconds: f64,
+        best: Option<(String, f64)>,
+    ) {
+        let is_further = !self.seen.insert(label.clone());
+        let name: String = label.chars().take(NAME_WIDTH).collect();
+        let (value, mut remark) = match &outcome {
+            Ok(value) => (score_text(*value), String::new()),
+            Err(why) => ("failed".to_owned(), why.clone()),
+        };
+        if is_further && outcome.is_ok() {
+            "with more folds".clone_into(&mut remark);
+        }
+        let is_new_best = outcome.is_ok()
+            && best.as_ref().is_some_and(|(best_label, _)| *best_label == label)
+            && best != self.best;
+        if is_new_best {
+            remark = if remark.is_empty() { "◀ best".to_owned() } else { format!("◀ best, {remark}") };
+        }
+        let line = format!("      {name:<NAME_WIDTH$} {value:>14} {seconds:>8.1}  {remark}");
+        let line = line.trim_end();
+        let line = match (is_new_best, outcome.is_ok()) {
+            (true, _) => self.screen.paint(line, "32"),
+            (false, true) => line.to_owned(),
+            (false, false) => self.screen.paint(line, "2"),
+        };
+        self.line(&line);
+        self.best = best;
     }
 }
 
@@ -112,42 +189,20 @@ impl Observer for Live {
         match event {
             Event::Stage(stage) => stage.clone_into(&mut self.running),
             Event::Notice { warning: true, text } => self.bar.suspend(|| self.screen.warn(&text)),
-            Event::Notice { warning: false, text } => {
-                self.line(&format!("{} {text}", self.screen.paint("note:", "36")));
-            }
+            Event::Notice { warning: false, text } => self.notes.push(text),
             Event::Planned { row_count, column_count, task, metric, validation } => {
+                self.tell_notes();
                 self.line(&format!(
                     "{row_count} rows, {column_count} features · {task} · {metric} · {validation}"
                 ));
                 self.line(
                     &self
                         .screen
-                        .paint(&format!("{:>4}  {:<44} {:>12} {:>8}", "", "trial", metric, "seconds"), "2"),
+                        .paint(&format!("      {:<NAME_WIDTH$} {metric:>14} {:>8}", "trial", "seconds"), "2"),
                 );
             }
             Event::Started { label } => self.running = label,
-            Event::Ended { label, outcome, seconds, trials, best } => {
-                self.trials = trials;
-                let label: String = label.chars().take(44).collect();
-                match outcome {
-                    Ok(value) => {
-                        let is_best = best.as_ref().is_some_and(|(_, best)| *best == value);
-                        let improved = is_best && self.best != Some(value);
-                        let line = format!("{trials:>4}  {label:<44} {value:>12.6} {seconds:>8.1}");
-                        let line = if improved {
-                            self.screen.paint(&format!("{line}  ◀ best"), "32")
-                        } else {
-                            line
-                        };
-                        self.line(&line);
-                        self.best = best.map(|(_, value)| value);
-                    }
-                    Err(why) => self.line(&self.screen.paint(
-                        &format!("{trials:>4}  {label:<44} {:>12} {seconds:>8.1}  {why}", "failed"),
-                        "2",
-                    )),
-                }
-            }
+            Event::Ended { label, outcome, seconds, best, .. } => self.ended(label, outcome, seconds, best),
             Event::Saved { .. } => {}
         }
     }
@@ -160,7 +215,56 @@ impl Observer for Live {
             }
             None => format!("{now_seconds:.0} s"),
         };
-        let best = self.best.map_or(String::new(), |best| format!(" · best {best:.6}"));
-        self.bar.set_message(format!("{left} · {} trials{best} · {}", self.trials, self.running));
+        let best =
+            self.best.as_ref().map_or(String::new(), |(_, best)| format!(" · best {}", score_text(*best)));
+        let trials = match self.seen.len() {
+            1 => "1 trial".to_owned(),
+            count => format!("{count} trials"),
+        };
+        self.bar.set_message(format!("{left} · {trials}{best} · {}", self.running));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn live() -> Live {
+        Live::new(&Screen::new(true, Color::Never, true), None)
+    }
+
+    #[test]
+    fn scores_keep_the_digits_that_matter() {
+        assert_eq!(score_text(0.887_936_4), "0.887936");
+        assert_eq!(score_text(-48_548.137_308), "-48548.14");
+        assert_eq!(score_text(12.345_678), "12.3457");
+    }
+
+    #[test]
+    fn small_notes_wait_for_the_plan_and_stages_of_a_trial_count_once() {
+        let mut live = live();
+        for _ in 0..9 {
+            live.on(Event::Notice { warning: false, text: "2 cells".to_owned() });
+        }
+        assert_eq!(live.notes.len(), 9);
+        live.on(Event::Planned {
+            row_count: 9,
+            column_count: 1,
+            task: "regression".to_owned(),
+            metric: "rmse",
+            validation: "8-fold cross-validation".to_owned(),
+        });
+        assert!(live.notes.is_empty());
+        let best = Some(("linear #1".to_owned(), 2.0));
+        for _ in 0..2 {
+            live.on(Event::Ended {
+                label: "linear #1".to_owned(),
+                outcome: Ok(2.0),
+                seconds: 0.1,
+                trials: 1,
+                best: best.clone(),
+            });
+        }
+        assert_eq!((live.seen.len(), live.best.clone()), (1, best));
     }
 }

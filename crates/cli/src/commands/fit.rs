@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::arguments::{FitArguments, PresetArgument, TaskArgument};
 use crate::failure::Failure;
-use crate::screen::{Live, Screen};
+use crate::screen::{Live, Screen, score_text};
 use crate::table::{Align, render};
 
 /// Lines of the leaderboard on the screen; the report has them all.
@@ -32,7 +32,7 @@ pub(crate) fn run(
     if as_json {
         print_json(&outcome);
     } else {
-        show(&outcome, arguments, screen);
+        show(&outcome, screen);
     }
     Ok(())
 }
@@ -109,7 +109,7 @@ fn command() -> String {
     std::env::args().skip(1).fold("kaizen".to_owned(), |line, argument| line + " " + &quoted(argument))
 }
 
-fn show(outcome: &FitOutcome, arguments: &FitArguments, screen: &Screen) {
+fn show(outcome: &FitOutcome, screen: &Screen) {
     let mut rows = vec![vec![
         String::new(),
         "model".to_owned(),
@@ -123,8 +123,10 @@ fn show(outcome: &FitOutcome, arguments: &FitArguments, screen: &Screen) {
         rows.push(vec![
             (place + 1).to_string(),
             standing.label.clone(),
-            format!("{:.6}", standing.value),
-            standing.interval.map_or(String::new(), |(low, high)| format!("{low:.4} … {high:.4}")),
+            score_text(standing.value),
+            standing
+                .interval
+                .map_or(String::new(), |(low, high)| format!("{} … {}", score_text(low), score_text(high))),
             standing.fit_seconds.map_or(String::new(), |seconds| format!("{seconds:.1}")),
             format!("{:.0}", standing.predict_microseconds),
             if standing.weight > 0.0 { format!("{:.0} %", 100.0 * standing.weight) } else { String::new() },
@@ -137,13 +139,17 @@ fn show(outcome: &FitOutcome, arguments: &FitArguments, screen: &Screen) {
         screen.say(&format!("      and {} more in the report", outcome.leaderboard.len() - LINES));
     }
     screen.say("");
+    let members = outcome.leaderboard.iter().filter(|standing| standing.weight > 0.0).count();
     let interval = |score: &kaizen_engine::Score| {
-        score.interval.map_or(String::new(), |(low, high)| format!(" (95 % interval {low:.5} to {high:.5})"))
+        score.interval.map_or(String::new(), |(low, high)| {
+            format!(" (95 % interval {} to {})", score_text(low), score_text(high))
+        })
     };
     screen.say(&format!(
-        "{} of the blend: {}{} by {}",
+        "{} of the {}: {}{} by {}",
         outcome.metric,
-        screen.paint(&format!("{:.6}", outcome.score.value), "1"),
+        if members > 1 { "blend" } else { "model" },
+        screen.paint(&score_text(outcome.score.value), "1"),
         interval(&outcome.score),
         outcome.validation,
     ));
@@ -151,7 +157,7 @@ fn show(outcome: &FitOutcome, arguments: &FitArguments, screen: &Screen) {
         screen.say(&format!(
             "{} on unseen rows: {}{}",
             outcome.metric,
-            screen.paint(&format!("{:.6}", judged.value), "1"),
+            screen.paint(&score_text(judged.value), "1"),
             interval(judged)
         ));
     }
@@ -165,7 +171,6 @@ fn show(outcome: &FitOutcome, arguments: &FitArguments, screen: &Screen) {
         "next:  kaizen predict {path} NEW_ROWS --out predictions.csv{}   ·   kaizen report {path}",
         if outcome.task.starts_with("regression") { "" } else { " --proba" }
     ));
-    let _ = arguments;
 }
 
 #[expect(clippy::print_stdout, reason = "standard output is for data")]
