@@ -320,10 +320,11 @@ fn outcome(learner: &str, trials: &[&Trial], best: Option<f64>, plan: &Plan, fin
         )
     } else if let (Some(best), Some(first)) = (best, finished.leaderboard.first()) {
         let behind = plan.metric.loss_of(best) - plan.metric.loss_of(first.value);
-        format!(
-            "Adds nothing to the model; its best is {} behind the best trial.",
-            words::number(behind.max(0.0))
-        )
+        if behind > 0.0 {
+            format!("Not in the model; its best is {} behind the best trial.", words::number(behind))
+        } else {
+            "Not in the model, although the best trial is one of these.".to_owned()
+        }
     } else if trials.iter().any(|trial| trial.last().is_some()) {
         "Given up early: on the first folds others were better.".to_owned()
     } else {
@@ -344,24 +345,37 @@ fn why(plan: &Plan, searched: &Searched, finished: &Finished) -> String {
     let tried = searched.history.trials().len();
     let count = members(finished).count();
     let Some(best) = finished.leaderboard.first() else { return String::new() };
+    // The first of the leaderboard may be too slow for the model that was asked for.
+    let is_slow = best.weight == 0.0 && best.predict_microseconds > finished.cost_microseconds;
+    let any = if is_slow { "any one as quick" } else { "any one" };
+    let chosen = members(finished).next().unwrap_or(best);
     let how = match finished.strategy {
+        Strategy::Single if is_slow => format!("`{}` was chosen alone", chosen.label),
         Strategy::Single => {
-            format!("`{}` alone validated as well as any blend of it with others", best.label)
+            format!("`{}` alone validated as well as any blend of it with others", chosen.label)
         }
         Strategy::Uniform(_) => {
-            format!("the {count} best together, all alike, validated better than any one")
+            format!("{count} together, all alike, validated better than {any}")
         }
         Strategy::Greedy => format!(
-            "{} added one after the other, each because the blend validated better with it, did better than any one",
+            "{} added one after the other, each because the blend validated better with it, did better than {any}",
             words::counted(count, "model")
         ),
         Strategy::Simplex => format!(
-            "{} with the weights of least validated loss did better than any one",
+            "{} with the weights of least validated loss did better than {any}",
             words::counted(count, "model")
         ),
     };
     let mut text = format!("Of {}, {how}.", words::counted(tried, "trial"));
-    if count > 1 {
+    if is_slow {
+        text.push_str(&format!(
+            " `{}` alone scores {}, but takes about {} µs a row where the model takes {}.",
+            best.label,
+            words::number(best.value),
+            words::number(best.predict_microseconds.round()),
+            words::number(finished.cost_microseconds.round())
+        ));
+    } else if count > 1 {
         text.push_str(&format!(
             " The best single one, `{}`, scores {}; that figure is flattered by having been picked, the blend's is corrected for it.",
             best.label,
