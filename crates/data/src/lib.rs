@@ -1,6 +1,6 @@
 //! Readers: files as people really send them become typed tables, and what had to be mended is said.
 //!
-//! [`read`] decides on columns and types from the values; [`read_as`] reads new rows by the [`Schema`] that came out
+//! [`read`] decides on columns and types from the values; [`read_as`] reads new rows by the schema that came out
 //! of it, never dropping or moving a row; [`conform`] does the same for a table in memory. What a file is, is told by
 //! its content and never by its name. Everything that was changed, left out or guessed is a [`Note`]; everything that
 //! cannot be read is a [`DataError`] that says where it is and what to do. Nothing is ever half read.

@@ -1,7 +1,7 @@
 //! The space of pipelines, and the way from a configuration to a pipeline.
 //!
 //! One choice, `learner`; below each option the learner's own space and, where there is something to choose, how its
-//! columns are prepared. What a learner needs of its columns is read from its [`Inputs`](kaizen_model::Inputs): a
+//! columns are prepared. What a learner needs of its columns is read from its [`Inputs`]: a
 //! learner that cannot see missing cells gets them filled, one that wants numbers on one scale gets them scaled, and
 //! text reaches it as a sparse block or as a few dense components. So a new learner needs no line here.
 

@@ -1,7 +1,7 @@
 //! Trees: thin plug-ins over the tree engine.
 //!
-//! The table is cut into bins once ([`data`]) and every fold, trial and fidelity of a data set shares them;
-//! [`model`] turns raw scores into predictions; the learners turn a configuration into parameters of the engine.
+//! The table is cut into bins once (`data`) and every fold, trial and fidelity of a data set shares them;
+//! `model` turns raw scores into predictions; the learners turn a configuration into parameters of the engine.
 
 pub mod boosted;
 pub(crate) mod boosting;
