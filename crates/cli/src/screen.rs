@@ -152,14 +152,14 @@ impl Live {
     /// The line of a trial, or of a further stage of it.
     fn ended(
         &mut self,
-        label: String,
-        outcome: Result<f64, String>,
+        label: &str,
+        outcome: &Result<f64, String>,
         seconds: f64,
         best: Option<(String, f64)>,
     ) {
-        let is_further = !self.seen.insert(label.clone());
+        let is_further = !self.seen.insert(label.to_owned());
         let name: String = label.chars().take(NAME_WIDTH).collect();
-        let (value, mut remark) = match &outcome {
+        let (value, mut remark) = match outcome {
             Ok(value) => (score_text(*value), String::new()),
             Err(why) => ("failed".to_owned(), why.clone()),
         };
@@ -202,7 +202,7 @@ impl Observer for Live {
                 );
             }
             Event::Started { label } => self.running = label,
-            Event::Ended { label, outcome, seconds, best, .. } => self.ended(label, outcome, seconds, best),
+            Event::Ended { label, outcome, seconds, best, .. } => self.ended(&label, &outcome, seconds, best),
             Event::Saved { .. } => {}
         }
     }

@@ -7,6 +7,7 @@
 mod diagnostics;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use kaizen_data::Loaded;
 use kaizen_ensembles::Strategy;
@@ -162,7 +163,9 @@ fn constant_score(
         if task.is_classification() {
             answer[value as usize] += weight(row) / total;
         } else {
-            answer.iter_mut().for_each(|mean| *mean += value * weight(row) / total);
+            for mean in &mut answer {
+                *mean += value * weight(row) / total;
+            }
         }
     }
     let constant = Predictions::new(outputs, answer.repeat(truth.len()));
@@ -368,19 +371,23 @@ fn why(plan: &Plan, searched: &Searched, finished: &Finished) -> String {
     };
     let mut text = format!("Of {}, {how}.", words::counted(tried, "trial"));
     if is_slow {
-        text.push_str(&format!(
+        // Writing to a string cannot fail.
+        let _ = write!(
+            text,
             " `{}` alone scores {}, but takes about {} µs a row where the model takes {}.",
             best.label,
             words::number(best.value),
             words::number(best.predict_microseconds.round()),
             words::number(finished.cost_microseconds.round())
-        ));
+        );
     } else if count > 1 {
-        text.push_str(&format!(
+        // Writing to a string cannot fail.
+        let _ = write!(
+            text,
             " The best single one, `{}`, scores {}; that figure is flattered by having been picked, the blend's is corrected for it.",
             best.label,
             words::number(best.value)
-        ));
+        );
     }
     if !plan.monotone.is_empty() {
         text.push_str(" Only learners that can keep the asked monotone directions were tried.");

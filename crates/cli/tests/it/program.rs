@@ -12,7 +12,7 @@ use serde_json::Value;
 
 /// The longest that one command may take before it counts as hanging. No command here should take a tenth of it; a
 /// machine with other work may.
-const HANG: Duration = Duration::from_secs(240);
+const HANG: Duration = Duration::from_mins(4);
 
 /// A fresh folder for the files of one test, removed when the test passes.
 pub(crate) struct Folder(PathBuf);

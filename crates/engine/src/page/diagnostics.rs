@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn numbers_are_thinned_and_say_of_how_many() {
-        let truth: Vec<f64> = (0..CLOUD_ROWS + 1).map(|row| row as f64).collect();
+        let truth: Vec<f64> = (0..=CLOUD_ROWS).map(|row| row as f64).collect();
         let found = numbers(&truth, &truth, Seed(0));
         assert_eq!((found.points.len(), found.sampled_from), (CLOUD_ROWS, CLOUD_ROWS + 1));
         assert_eq!(numbers(&truth[..3], &truth[..3], Seed(0)).points, [[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]]);

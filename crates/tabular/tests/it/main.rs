@@ -63,7 +63,7 @@ fn study(problem: &TabularProblem, trials: u32) -> Study {
     let mut study = Study::new(Plan {
         space: problem.space().clone(),
         objectives: problem.objectives().to_vec(),
-        sampler: Box::new(Portfolio::new(starts, Box::new(Random::default()))),
+        sampler: Box::new(Portfolio::new(starts, Box::new(Random))),
         scheduler: Box::new(Ladder::new(FOLDS, 2, full)),
         budget: Budget::trials(trials),
         seed: Seed(3),
