@@ -213,6 +213,51 @@ struct State {
     derivatives: Derivatives,
 }
 
+/// The table in codes that trees can split.
+struct Coded {
+    /// One for each order of the categories' statistics, or the input's own.
+    tables: Vec<Bins>,
+    /// How each column of the tables is computed at prediction.
+    columns: Vec<ColumnCoding>,
+    /// Columns that trees may use.
+    features: Vec<u32>,
+}
+
+impl Coded {
+    fn new(input: &TrainInput<'_>, params: &BoostParams, seed: Seed) -> Self {
+        let feature_count = input.bins.feature_count() as u32;
+        let features: Vec<u32> = input.features.map_or_else(|| (0..feature_count).collect(), <[u32]>::to_vec);
+        let mut columns: Vec<ColumnCoding> = plain_columns(input.bins);
+        let mut tables = vec![input.bins.clone()];
+        let mut replaced = Vec::new();
+        if let Categories::Ordered(ordered_params) = &params.categories {
+            let ordered_input = OrderedInput {
+                bins: input.bins,
+                rows: input.rows,
+                valid_rows: input.valid_rows.unwrap_or_default(),
+                target: input.target,
+                weights: input.weights,
+                objective: &params.objective,
+                features: &features,
+            };
+            if let Some(made) = ordered::build(&ordered_input, ordered_params, seed.child("ordered", 0)) {
+                columns.extend(made.statistics.into_iter().map(ColumnCoding::Statistic));
+                tables = made.tables;
+                replaced = made.replaced;
+            }
+        }
+        let all_columns = &tables[0].columns;
+        let features: Vec<u32> = features
+            .into_iter()
+            .filter(|feature| !replaced.contains(feature))
+            .chain(feature_count..all_columns.len() as u32)
+            // A column with one value and nothing missing has no cut.
+            .filter(|feature| all_columns[*feature as usize].can_split())
+            .collect();
+        Self { tables, columns, features }
+    }
+}
+
 /// Raw scores `[rows, outputs]` at which boosting starts, on the codes of one order.
 fn start_scores(
     input: &TrainInput<'_>,
@@ -262,35 +307,7 @@ impl<'a> Trainer<'a> {
         signal: &'a Signal,
     ) -> Result<Self> {
         let outputs = params.objective.output_count();
-        let features: Vec<u32> =
-            input.features.map_or_else(|| (0..input.bins.feature_count() as u32).collect(), <[u32]>::to_vec);
-        let mut columns: Vec<ColumnCoding> = plain_columns(input.bins);
-        let mut tables = vec![input.bins.clone()];
-        let mut replaced = Vec::new();
-        if let Categories::Ordered(ordered_params) = &params.categories {
-            let ordered_input = OrderedInput {
-                bins: input.bins,
-                rows: input.rows,
-                valid_rows: input.valid_rows.unwrap_or_default(),
-                target: input.target,
-                weights: input.weights,
-                objective: &params.objective,
-                features: &features,
-            };
-            if let Some(made) = ordered::build(&ordered_input, ordered_params, seed.child("ordered", 0)) {
-                columns.extend(made.statistics.into_iter().map(ColumnCoding::Statistic));
-                tables = made.tables;
-                replaced = made.replaced;
-            }
-        }
-        let all_columns = &tables[0].columns;
-        let features: Vec<u32> = features
-            .into_iter()
-            .filter(|feature| !replaced.contains(feature))
-            .chain(input.bins.feature_count() as u32..all_columns.len() as u32)
-            // A column with one value and nothing missing has no cut.
-            .filter(|feature| all_columns[*feature as usize].can_split())
-            .collect();
+        let Coded { tables, columns, features } = Coded::new(input, params, seed);
         let base = params.objective.initial(input.target, input.weights, input.rows);
         let mut builder = Builder::new(columns, input.bins.feature_count(), outputs);
         match input.start {
@@ -302,7 +319,7 @@ impl<'a> Trainer<'a> {
         let valid_scores = start_scores(input, &builder, &tables[0], valid_rows, outputs);
         let all_rows: Vec<u32> = (0..input.bins.row_count() as u32).collect();
         let layout = Layout::new(&tables[0]);
-        let is_set = all_columns.iter().map(|column| column.is_category()).collect();
+        let is_set = tables[0].columns.iter().map(|column| column.is_category()).collect();
         let states = tables
             .into_iter()
             .map(|bins| State {

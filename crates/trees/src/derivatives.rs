@@ -92,29 +92,7 @@ impl Derivatives {
         draw: &Draw,
         weights_only: bool,
     ) -> (Vec<Vec<Packed>>, Unit) {
-        let weight = |position: usize| {
-            let own = input.weights.map_or(1.0, |weights| weights[input.rows[position] as usize]);
-            own * draw.factor(position)
-        };
-        // Sums of absolute values bound every partial sum of the histogram.
-        let parts: Vec<(f64, f64)> = (0..self.chunk_count())
-            .into_par_iter()
-            .map(|chunk| {
-                let mut worst = (0.0f64, 0.0f64);
-                for output in outputs.clone() {
-                    let (gradients, hessians) = self.chunk(chunk, output);
-                    let mut sums = (0.0, 0.0);
-                    for (index, (gradient, hessian)) in gradients.iter().zip(hessians).enumerate() {
-                        let factor = draw.factor(chunk * CHUNK + index);
-                        sums.0 += gradient.abs() * factor;
-                        sums.1 += if weights_only { weight(chunk * CHUNK + index) } else { hessian * factor };
-                    }
-                    worst = (worst.0.max(sums.0), worst.1.max(sums.1));
-                }
-                worst
-            })
-            .collect();
-        let (gradient_sum, hessian_sum) = parts.iter().fold((0.0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1));
+        let (gradient_sum, hessian_sum) = self.absolute_sums(input, &outputs, draw, weights_only);
         // Rounding adds at most half a step a row.
         let rows = self.row_count as f64;
         let gradient_scale = (f64::from(i32::MAX) - rows).max(1.0) / gradient_sum;
@@ -127,37 +105,88 @@ impl Derivatives {
         if !(gradient_scale.is_finite() && hessian_scale.is_finite()) {
             return (Vec::new(), Unit { gradient: 0.0, hessian: 0.0 });
         }
-        let mut all = Vec::with_capacity(outputs.len());
-        for output in outputs {
-            let mut packed = vec![0; input.bins.row_count()];
-            let mut piece = vec![0; CHUNK];
-            let mut hessian_piece = vec![0.0; CHUNK];
-            let mut gradient_piece = vec![0.0; CHUNK];
-            for (chunk, rows) in input.rows.chunks(CHUNK).enumerate() {
-                let (mut gradients, mut hessians) = self.chunk(chunk, output);
-                let len = gradients.len();
-                if weights_only || !draw.is_all() {
-                    for index in 0..len {
-                        let factor = draw.factor(chunk * CHUNK + index);
-                        gradient_piece[index] = gradients[index] * factor;
-                        hessian_piece[index] = if weights_only {
-                            weight(chunk * CHUNK + index)
-                        } else {
-                            hessians[index] * factor
-                        };
-                    }
-                    gradients = &gradient_piece[..len];
-                    hessians = &hessian_piece[..len];
-                }
-                kernel::pack_all(gradients, hessians, gradient_scale, hessian_scale, &mut piece[..len]);
-                for (row, value) in rows.iter().zip(&piece) {
-                    packed[*row as usize] = *value;
-                }
-            }
-            all.push(packed);
-        }
+        let all = outputs
+            .map(|output| {
+                self.pack_output(input, output, draw, weights_only, (gradient_scale, hessian_scale))
+            })
+            .collect();
         (all, Unit { gradient: 1.0 / gradient_scale, hessian: 1.0 / hessian_scale })
     }
+
+    /// Sums of the sampled rows' absolute derivatives, chunk by chunk those of the largest output; they bound every
+    /// partial sum of the histogram.
+    fn absolute_sums(
+        &self,
+        input: &TrainInput<'_>,
+        outputs: &Range<usize>,
+        draw: &Draw,
+        weights_only: bool,
+    ) -> (f64, f64) {
+        let parts: Vec<(f64, f64)> = (0..self.chunk_count())
+            .into_par_iter()
+            .map(|chunk| {
+                let mut worst = (0.0f64, 0.0f64);
+                for output in outputs.clone() {
+                    let (gradients, hessians) = self.chunk(chunk, output);
+                    let mut sums = (0.0, 0.0);
+                    for (index, (gradient, hessian)) in gradients.iter().zip(hessians).enumerate() {
+                        let position = chunk * CHUNK + index;
+                        let factor = draw.factor(position);
+                        sums.0 += gradient.abs() * factor;
+                        sums.1 +=
+                            if weights_only { drawn_weight(input, draw, position) } else { hessian * factor };
+                    }
+                    worst = (worst.0.max(sums.0), worst.1.max(sums.1));
+                }
+                worst
+            })
+            .collect();
+        parts.iter().fold((0.0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1))
+    }
+
+    /// One output's packed derivatives by table row, scaled by `scales` (of gradients, of second derivatives).
+    fn pack_output(
+        &self,
+        input: &TrainInput<'_>,
+        output: usize,
+        draw: &Draw,
+        weights_only: bool,
+        scales: (f64, f64),
+    ) -> Vec<Packed> {
+        let mut packed = vec![0; input.bins.row_count()];
+        let mut piece = vec![0; CHUNK];
+        let mut hessian_piece = vec![0.0; CHUNK];
+        let mut gradient_piece = vec![0.0; CHUNK];
+        for (chunk, rows) in input.rows.chunks(CHUNK).enumerate() {
+            let (mut gradients, mut hessians) = self.chunk(chunk, output);
+            let len = gradients.len();
+            if weights_only || !draw.is_all() {
+                for index in 0..len {
+                    let position = chunk * CHUNK + index;
+                    let factor = draw.factor(position);
+                    gradient_piece[index] = gradients[index] * factor;
+                    hessian_piece[index] = if weights_only {
+                        drawn_weight(input, draw, position)
+                    } else {
+                        hessians[index] * factor
+                    };
+                }
+                gradients = &gradient_piece[..len];
+                hessians = &hessian_piece[..len];
+            }
+            kernel::pack_all(gradients, hessians, scales.0, scales.1, &mut piece[..len]);
+            for (row, value) in rows.iter().zip(&piece) {
+                packed[*row as usize] = *value;
+            }
+        }
+        packed
+    }
+}
+
+/// Weight of a training position times its factor in the draw.
+fn drawn_weight(input: &TrainInput<'_>, draw: &Draw, position: usize) -> f64 {
+    let own = input.weights.map_or(1.0, |weights| weights[input.rows[position] as usize]);
+    own * draw.factor(position)
 }
 
 /// The largest power of two not above a positive `x`: weights that are whole numbers (or halves) stay exact, so that a

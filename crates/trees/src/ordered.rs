@@ -312,21 +312,7 @@ fn combinations(
     let mut kept: Vec<Keys> = Vec::new();
     let mut bases: Vec<Vec<u32>> = categories.iter().map(|feature| vec![*feature]).collect();
     for size in 2..=params.max_combination as usize {
-        let mut candidates: Vec<Vec<u32>> = Vec::new();
-        for base in &bases {
-            for feature in categories {
-                if !base.contains(feature) && (size > 2 || *feature > base[0]) {
-                    let mut features = base.clone();
-                    features.push(*feature);
-                    features.sort_unstable();
-                    candidates.push(features);
-                }
-            }
-        }
-        candidates.sort_unstable();
-        candidates.dedup();
-        candidates.truncate(MAX_CANDIDATES);
-        let mut scored: Vec<(f64, Vec<u32>)> = candidates
+        let mut scored: Vec<(f64, Vec<u32>)> = candidates(&bases, categories)
             .into_par_iter()
             .filter_map(|features| {
                 let keys = combined_keys(input, &features)?;
@@ -358,6 +344,23 @@ fn combinations(
         }
     }
     kept
+}
+
+/// Every base with one more category, each set of categories once and ascending; at most [`MAX_CANDIDATES`].
+fn candidates(bases: &[Vec<u32>], categories: &[u32]) -> Vec<Vec<u32>> {
+    let mut candidates: Vec<Vec<u32>> = Vec::new();
+    for base in bases {
+        for feature in categories.iter().filter(|feature| !base.contains(feature)) {
+            let mut features = base.clone();
+            features.push(*feature);
+            features.sort_unstable();
+            candidates.push(features);
+        }
+    }
+    candidates.sort_unstable();
+    candidates.dedup();
+    candidates.truncate(MAX_CANDIDATES);
+    candidates
 }
 
 /// Squared correlation of `y` and `x` after both are freed from the linear part of each of `others`, one after another

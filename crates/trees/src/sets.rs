@@ -13,81 +13,134 @@ const ONE_AGAINST_REST: usize = 4;
 
 /// The best split of a category into two sets.
 pub(crate) fn best_set(node: &NodeView<'_>, feature: &FeatureView, rule: &Rule, unit: Unit) -> Option<Split> {
-    let outputs = node.sums.len();
-    let bin = |output: usize, code: usize| node.histogram[output * node.total_bins + feature.start + code];
-    let weight =
-        |code: usize| -> u64 { (0..outputs).map(|output| u64::from(hessian_of(bin(output, code)))).sum() };
-    let total: u64 = node.sums.iter().map(|sum| u64::from(hessian_of(*sum))).sum();
-    let least_rows = f64::from(rule.min_rows) * total as f64 / node.row_count.max(1) as f64;
-    let least = (rule.min_child_weight / unit.hessian).max(least_rows - 0.5).max(1.0) as u64;
-    let mut present: Vec<usize> = (0..feature.bin_count).filter(|code| weight(*code) > 0).collect();
+    let levels = Levels { node, feature };
+    let mut present: Vec<usize> = (0..feature.bin_count).filter(|code| levels.weight(*code) > 0).collect();
     if present.len() < 2 {
         return None;
     }
     let single = present.len() <= ONE_AGAINST_REST;
     let l2 = if single { rule.l2 } else { rule.l2 + rule.set_l2 };
-    let parent = node_score(node, rule, unit, feature.bounded, rule.l2);
-    let score = |left: &[Packed]| -> f64 {
-        left.iter()
-            .zip(node.sums)
-            .map(|(left, total)| {
-                let (gl, hl) = unit.sums(*left);
-                let (gr, hr) = unit.sums(total - left);
-                let (gl, gr) = (shrunk(gl, rule.l1), shrunk(gr, rule.l1));
-                gl * gl / (hl + l2) + gr * gr / (hr + l2)
-            })
-            .sum()
-    };
-    let strongest = (0..outputs)
-        .max_by(|a, b| {
-            spread(node, feature, *a, unit).total_cmp(&spread(node, feature, *b, unit)).then(b.cmp(a))
-        })
-        .unwrap_or(0);
-    if !single {
+    let mut search = Search::new(node, feature, rule, unit, l2);
+    if single {
+        for code in &present {
+            search.offer(&[*code], &levels.sums(*code), levels.weight(*code));
+        }
+        return search.best;
+    }
+    levels.sort(&mut present, rule, unit);
+    let limit = rule.set_max_threshold.min(present.len().div_ceil(2)).max(1);
+    levels.scan(&present, limit, &mut search);
+    present.reverse();
+    levels.scan(&present, limit, &mut search);
+    search.best
+}
+
+/// The levels of one category in the histogram of a node.
+struct Levels<'a> {
+    node: &'a NodeView<'a>,
+    feature: &'a FeatureView,
+}
+
+impl Levels<'_> {
+    fn outputs(&self) -> usize {
+        self.node.sums.len()
+    }
+
+    fn bin(&self, output: usize, code: usize) -> Packed {
+        self.node.histogram[output * self.node.total_bins + self.feature.start + code]
+    }
+
+    /// Sums of a level, one for each output.
+    fn sums(&self, code: usize) -> Vec<Packed> {
+        (0..self.outputs()).map(|output| self.bin(output, code)).collect()
+    }
+
+    /// Packed second derivatives of a level, summed over outputs.
+    fn weight(&self, code: usize) -> u64 {
+        (0..self.outputs()).map(|output| u64::from(hessian_of(self.bin(output, code)))).sum()
+    }
+
+    /// Sorts codes by the gradient statistic of the output whose gradients differ most.
+    fn sort(&self, codes: &mut [usize], rule: &Rule, unit: Unit) {
+        let spread = |output: usize| spread(self.node, self.feature, output, unit);
+        let strongest =
+            (0..self.outputs()).max_by(|a, b| spread(*a).total_cmp(&spread(*b)).then(b.cmp(a))).unwrap_or(0);
         let key = |code: usize| {
-            let (gradient, hessian) = unit.sums(bin(strongest, code));
+            let (gradient, hessian) = unit.sums(self.bin(strongest, code));
             gradient / (hessian + rule.set_smooth)
         };
-        present.sort_by(|a, b| key(*a).total_cmp(&key(*b)).then(a.cmp(b)));
+        codes.sort_by(|a, b| key(*a).total_cmp(&key(*b)).then(a.cmp(b)));
     }
-    let mut best: Option<Split> = None;
-    let mut offer = |set: &[usize], sums: &[Packed], weight: u64| {
-        if weight < least || total - weight < least {
+
+    /// Offers the first level, the first two and so on, up to `limit` levels.
+    fn scan(&self, sorted: &[usize], limit: usize, search: &mut Search<'_>) {
+        let mut sums = vec![0; self.outputs()];
+        let mut weight = 0;
+        for count in 1..=limit.min(sorted.len() - 1) {
+            let code = sorted[count - 1];
+            for (output, sum) in sums.iter_mut().enumerate() {
+                *sum += self.bin(output, code);
+            }
+            weight += self.weight(code);
+            search.offer(&sorted[..count], &sums, weight);
+        }
+    }
+}
+
+/// The best of the sets offered so far, and what a set must beat.
+struct Search<'a> {
+    node: &'a NodeView<'a>,
+    feature: &'a FeatureView,
+    rule: &'a Rule,
+    unit: Unit,
+    /// L2 penalty of the two sides.
+    l2: f64,
+    /// Packed second derivatives of the node, summed over outputs.
+    total: u64,
+    /// Least of these on either side.
+    least: u64,
+    /// Score of the node unsplit.
+    parent: f64,
+    best: Option<Split>,
+}
+
+impl<'a> Search<'a> {
+    fn new(node: &'a NodeView<'a>, feature: &'a FeatureView, rule: &'a Rule, unit: Unit, l2: f64) -> Self {
+        let total: u64 = node.sums.iter().map(|sum| u64::from(hessian_of(*sum))).sum();
+        let least_rows = f64::from(rule.min_rows) * total as f64 / node.row_count.max(1) as f64;
+        let least = (rule.min_child_weight / unit.hessian).max(least_rows - 0.5).max(1.0) as u64;
+        let parent = node_score(node, rule, unit, feature.bounded, rule.l2);
+        Self { node, feature, rule, unit, l2, total, least, parent, best: None }
+    }
+
+    /// Score of the two sides when `left` are the sums of one of them.
+    fn score(&self, left: &[Packed]) -> f64 {
+        left.iter()
+            .zip(self.node.sums)
+            .map(|(left, total)| {
+                let (gl, hl) = self.unit.sums(*left);
+                let (gr, hr) = self.unit.sums(total - left);
+                let (gl, gr) = (shrunk(gl, self.rule.l1), shrunk(gr, self.rule.l1));
+                gl * gl / (hl + self.l2) + gr * gr / (hr + self.l2)
+            })
+            .sum()
+    }
+
+    /// Takes a set of codes as the left side if it is allowed and gains more than all before it.
+    fn offer(&mut self, set: &[usize], sums: &[Packed], weight: u64) {
+        if weight < self.least || self.total - weight < self.least {
             return;
         }
-        let gain = score(sums) - parent;
-        if gain > rule.min_gain && gain.is_finite() && best.as_ref().is_none_or(|best| gain > best.gain) {
+        let gain = self.score(sums) - self.parent;
+        let is_better = self.best.as_ref().is_none_or(|best| gain > best.gain);
+        if gain > self.rule.min_gain && gain.is_finite() && is_better {
             let mut left = [0u64; 4];
             for code in set {
                 left[code >> 6] |= 1 << (code & 63);
             }
-            best = Some(Split { gain, feature: feature.index, test: Test::Set { left } });
-        }
-    };
-    if single {
-        for code in &present {
-            let sums: Vec<Packed> = (0..outputs).map(|output| bin(output, *code)).collect();
-            offer(&[*code], &sums, weight(*code));
-        }
-        return best;
-    }
-    let limit = rule.set_max_threshold.min(present.len().div_ceil(2)).max(1);
-    for reversed in [false, true] {
-        if reversed {
-            present.reverse();
-        }
-        let mut sums = vec![0; outputs];
-        let mut sum_weight = 0;
-        for count in 1..=limit.min(present.len() - 1) {
-            let code = present[count - 1];
-            for (output, sum) in sums.iter_mut().enumerate() {
-                *sum += bin(output, code);
-            }
-            sum_weight += weight(code);
-            offer(&present[..count], &sums, sum_weight);
+            self.best = Some(Split { gain, feature: self.feature.index, test: Test::Set { left } });
         }
     }
-    best
 }
 
 /// How much the gradients of an output differ between levels.
