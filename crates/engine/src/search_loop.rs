@@ -41,6 +41,12 @@ const GRACE_SECONDS: (f64, f64) = (0.05, 1.0);
 /// The search ends when less is left: nothing could be begun and finished.
 const LAST_SECONDS: f64 = 0.05;
 
+/// How much longer than the average job one may take whatever the time left.
+const USUAL_FACTOR: f64 = 2.0;
+
+/// Near the end no job begins with less time than this share of what an average job took.
+const LAST_SHARE: f64 = 0.5;
+
 /// Trials of a run without any limit.
 const DEFAULT_TRIALS: usize = 60;
 
@@ -112,17 +118,20 @@ pub(crate) fn search(
         first_model_seconds: None,
         curve: Vec::new(),
         ended: 0,
+        spent_seconds: 0.0,
         last_failure: String::new(),
     };
     loop {
         let now = setting.clock.now_seconds();
-        if now >= setting.end_seconds - LAST_SECONDS {
+        let left = setting.end_seconds - now;
+        if left < LAST_SECONDS.max(LAST_SHARE * searched.mean_seconds()) {
             break;
         }
         let Step::Run(task) = study.ask().map_err(study_error)? else { break };
         let label = searched.begin(&problem, &task, observer);
         let trial = task.trial;
-        let finish = now + (setting.end_seconds - now) * JOB_SHARE;
+        // Near the end a job of the usual length may have all that is left: a cut-off fit is worth little.
+        let finish = now + (left * JOB_SHARE).max(left.min(USUAL_FACTOR * searched.mean_seconds()));
         let grace = (GRACE_SHARE * setting.limit_seconds.unwrap_or(f64::INFINITY))
             .clamp(GRACE_SECONDS.0, GRACE_SECONDS.1);
         let deadlines = Deadlines { finish, stop: finish + grace, abandon: finish + 2.0 * grace };
@@ -241,10 +250,16 @@ struct Loop {
     first_model_seconds: Option<f64>,
     curve: Vec<CurvePoint>,
     ended: usize,
+    spent_seconds: f64,
     last_failure: String,
 }
 
 impl Loop {
+    /// Seconds of an average job so far, zero before the first.
+    fn mean_seconds(&self) -> f64 {
+        self.spent_seconds / self.ended.max(1) as f64
+    }
+
     fn begin(&mut self, problem: &TabularProblem, task: &Task, observer: &mut dyn Observer) -> String {
         let label =
             self.labels.entry(task.trial).or_insert_with(|| label(problem, task.trial, &task.config)).clone();
@@ -265,6 +280,7 @@ impl Loop {
         observer: &mut dyn Observer,
     ) -> Result<(), EngineError> {
         self.ended += 1;
+        self.spent_seconds += seconds;
         let now = setting.clock.now_seconds();
         let outcome = match end {
             JobEnd::Measured(fidelity, value) => {

@@ -9,7 +9,7 @@ use kaizen_table::Table;
 use rayon::prelude::*;
 use serde_json::json;
 
-use crate::pipeline::FittedPipeline;
+use crate::pipeline::{FittedPipeline, FittedSteps, StepPool};
 use crate::preparation::Preparation;
 
 /// Rows below which members are asked one after the other: handing work to other threads would cost more.
@@ -180,13 +180,16 @@ impl Ensemble {
         if labels.is_empty() || labels.len() != weights.len() || labels.len() != counts.len() {
             return Err(LoadError::damaged("labels", "members do not match their weights"));
         }
+        let steps = FittedSteps::load(state)?;
         let mut members = Vec::with_capacity(labels.len());
         for (index, ((label, weight), count)) in labels.into_iter().zip(weights).zip(counts).enumerate() {
             if count == 0 || !weight.is_finite() {
                 return Err(LoadError::damaged(&label, "no pipeline, or no finite weight"));
             }
             let pipelines = (0..count)
-                .map(|fold| FittedPipeline::load(state.part(&format!("member_{index}_{fold}"))?))
+                .map(|fold| {
+                    FittedPipeline::load_sharing(state.part(&format!("member_{index}_{fold}"))?, &steps)
+                })
                 .collect::<Result<_, LoadError>>()?;
             members.push(Member { label, weight, pipelines });
         }
@@ -231,11 +234,13 @@ impl Model for Ensemble {
             "temperature": temperature,
         }))
         .with_part("preparation", self.preparation.save());
+        let mut steps = StepPool::default();
         for (index, member) in self.members.iter().enumerate() {
             for (fold, pipeline) in member.pipelines.iter().enumerate() {
-                state = state.with_part(&format!("member_{index}_{fold}"), pipeline.save());
+                let saved = pipeline.save_sharing(&mut steps);
+                state = state.with_part(&format!("member_{index}_{fold}"), saved);
             }
         }
-        state
+        steps.into_parts(state)
     }
 }

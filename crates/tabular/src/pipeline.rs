@@ -171,15 +171,17 @@ impl FittedPipeline {
         self.model.predict(&table)
     }
 
-    /// As plain data.
+    /// As plain data that needs nothing else.
     pub fn save(&self) -> State {
-        let names: Vec<&str> = self.steps.iter().map(|step| step.name).collect();
-        let mut state = State::new(json!({ "learner": self.learner, "steps": names }))
-            .with_part("model", self.model.save());
-        for (index, step) in self.steps.iter().enumerate() {
-            state = state.with_part(&format!("step_{index}"), step.transform.save());
-        }
-        state
+        let mut steps = StepPool::default();
+        let state = self.save_sharing(&mut steps);
+        steps.into_parts(state)
+    }
+
+    /// As plain data without its fitted steps, which go to the pool: pipelines of one fold have many in common.
+    pub fn save_sharing(&self, steps: &mut StepPool) -> State {
+        let places: Vec<usize> = self.steps.iter().map(|step| steps.place_of(step)).collect();
+        State::new(json!({ "learner": self.learner, "steps": places })).with_part("model", self.model.save())
     }
 
     /// Brings back what [`FittedPipeline::save`] gave.
@@ -187,18 +189,79 @@ impl FittedPipeline {
     /// # Errors
     /// [`LoadError`].
     pub fn load(state: &State) -> Result<Self, LoadError> {
-        let names: Vec<String> = state.read("steps")?;
-        let mut steps = Vec::with_capacity(names.len());
-        for (index, name) in names.iter().enumerate() {
-            let transform = kaizen_transforms::by_name(name)
-                .ok_or_else(|| LoadError::Unknown { kind: "transform", name: name.clone() })?;
-            let fitted = transform.load(state.part(&format!("step_{index}"))?)?;
-            steps.push(FittedStep { name: transform.card().name, transform: Arc::from(fitted) });
-        }
+        Self::load_sharing(state, &FittedSteps::load(state)?)
+    }
+
+    /// Brings back what [`FittedPipeline::save_sharing`] gave.
+    ///
+    /// # Errors
+    /// [`LoadError`].
+    pub fn load_sharing(state: &State, steps: &FittedSteps) -> Result<Self, LoadError> {
+        let places: Vec<usize> = state.read("steps")?;
+        let steps = places
+            .into_iter()
+            .map(|place| {
+                steps.0.get(place).cloned().ok_or_else(|| LoadError::Missing(format!("step {place}")))
+            })
+            .collect::<Result<_, LoadError>>()?;
         let name = state.text("learner")?;
         let learner = kaizen_learners::by_name(name)
             .ok_or_else(|| LoadError::Unknown { kind: "learner", name: name.to_owned() })?;
         let model = learner.load(state.part("model")?)?;
         Ok(Self { steps, learner: learner.card().name, model: Arc::from(model) })
+    }
+}
+
+/// Fitted steps as plain data, each kept once however many pipelines use it.
+#[derive(Default)]
+pub struct StepPool {
+    kept: Vec<(&'static str, State)>,
+}
+
+impl StepPool {
+    fn place_of(&mut self, step: &FittedStep) -> usize {
+        let state = step.transform.save();
+        let known = self.kept.iter().position(|(name, kept)| *name == step.name && *kept == state);
+        known.unwrap_or_else(|| {
+            self.kept.push((step.name, state));
+            self.kept.len() - 1
+        })
+    }
+
+    /// Adds the steps to the state of what uses them.
+    #[must_use]
+    pub fn into_parts(self, mut state: State) -> State {
+        let names: Vec<&str> = self.kept.iter().map(|(name, _)| *name).collect();
+        if let serde_json::Value::Object(meta) = &mut state.meta {
+            meta.insert("step_names".to_owned(), json!(names));
+        }
+        for (place, (_, step)) in self.kept.into_iter().enumerate() {
+            state = state.with_part(&format!("step_{place}"), step);
+        }
+        state
+    }
+}
+
+/// The steps of [`StepPool::into_parts`], loaded.
+pub struct FittedSteps(Vec<FittedStep>);
+
+impl FittedSteps {
+    /// Loads every step of a state.
+    ///
+    /// # Errors
+    /// [`LoadError`].
+    pub fn load(state: &State) -> Result<Self, LoadError> {
+        let names: Vec<String> = state.read("step_names")?;
+        names
+            .iter()
+            .enumerate()
+            .map(|(place, name)| {
+                let transform = kaizen_transforms::by_name(name)
+                    .ok_or_else(|| LoadError::Unknown { kind: "transform", name: name.clone() })?;
+                let fitted = transform.load(state.part(&format!("step_{place}"))?)?;
+                Ok(FittedStep { name: transform.card().name, transform: Arc::from(fitted) })
+            })
+            .collect::<Result<_, LoadError>>()
+            .map(Self)
     }
 }

@@ -142,7 +142,7 @@ impl PipelineSpace {
         if columns.text {
             steps.push(step("tf_idf", &[])?);
             if !inputs.sparse {
-                let components = (self.row_count as i64 / ROWS_PER_COMPONENT).clamp(8, 48);
+                let components = (self.row_count as i64 / ROWS_PER_COMPONENT).clamp(8, 32);
                 steps.push(step("truncated_svd", &[("components", Value::from(components))])?);
             }
         }
