@@ -16,8 +16,8 @@ use crate::plan::Plan;
 use crate::request::{FitRequest, Preset};
 use crate::search_loop::Searched;
 
-/// Microseconds that one tree takes for one row, and one call of any model besides: what the single-row bench of the
-/// flattened trees prints, rounded up. A fixed figure and not a measurement, so that the choice is reproducible.
+/// Microseconds that one tree takes for one row, and one call of any model besides: what the example `latency` prints
+/// for a blend, divided by its trees. A fixed figure and not a measurement, so that the choice is reproducible.
 const TREE_MICROSECONDS: f64 = 0.05;
 const LINEAR_MICROSECONDS: f64 = 2.0;
 const OPAQUE_MICROSECONDS: f64 = 60.0;

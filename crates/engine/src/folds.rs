@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::request::Preset;
 
 /// Core seconds that one reference fit takes for each row, column and output: a thousand boosting rounds at about
-/// 2 nanoseconds for each cell and round (`cargo bench` in `benches/trees` prints the figure).
+/// 2 nanoseconds for each cell and round (`cargo xtask bench trees` prints seconds to divide).
 const REFERENCE_SECONDS_PER_CELL: f64 = 2e-6;
 
 /// The share of the time limit that the folds of one reference fit may take; a search wants some ten of them.

@@ -117,6 +117,17 @@ mod tests {
     use crate::bins::{BinParams, FeatureData};
 
     #[test]
+    fn the_pool_does_not_grow_by_buffers_that_hold_nothing() {
+        let mut pool = Pool::default();
+        let buffer = pool.take(8);
+        let address = buffer.as_ptr();
+        pool.give(buffer);
+        pool.give(Vec::new());
+        assert_eq!(pool.take(8).as_ptr(), address);
+        assert!(pool.free.is_empty());
+    }
+
+    #[test]
     fn threads_and_feature_subsets_do_not_change_a_bin() {
         let columns: Vec<Vec<f64>> =
             (0..11).map(|f| (0..20_000).map(|i| f64::from((i * (f + 3)) % 97)).collect()).collect();
