@@ -123,7 +123,8 @@ mod tests {
         let address = buffer.as_ptr();
         pool.give(buffer);
         pool.give(Vec::new());
-        assert_eq!(pool.take(8).as_ptr(), address);
+        let again = pool.take(8);
+        assert_eq!(again.as_ptr(), address);
         assert!(pool.free.is_empty());
     }
 
