@@ -82,10 +82,15 @@ impl Features {
     pub(crate) fn read<'a>(&self, table: &'a Table) -> Result<Vec<Cells<'a>>, PredictError> {
         self.list
             .iter()
-            .map(|feature| {
-                let column = table
-                    .column(&feature.name)
-                    .ok_or_else(|| PredictError::NoColumn(feature.name.clone()))?;
+            .enumerate()
+            .map(|(place, feature)| {
+                // Columns mostly come in the order of the fit, and a search for each would cost more than the trees.
+                let column = match table.columns().get(place) {
+                    Some(column) if column.name == feature.name => column,
+                    _ => table
+                        .column(&feature.name)
+                        .ok_or_else(|| PredictError::NoColumn(feature.name.clone()))?,
+                };
                 let wrong = |expected| PredictError::Type { name: feature.name.clone(), expected };
                 match &feature.kind {
                     Kind::Number => {

@@ -108,6 +108,21 @@ pub trait Learner: Sync {
     /// [`FitError::Stopped`] when told to, [`FitError::Unfit`] when the data cannot be handled.
     fn fit(&self, config: &Config, sample: Sample<'_>, ctx: &Ctx<'_>) -> Result<Fitted, FitError>;
 
+    /// Learns from all rows at once, after `folds` were fitted with the same configuration: what validation rows
+    /// decided there (the rounds of a boosting) is taken over, since `sample` has none.
+    ///
+    /// # Errors
+    /// As [`Learner::fit`].
+    fn refit(
+        &self,
+        config: &Config,
+        sample: Sample<'_>,
+        _folds: &[&dyn Model],
+        ctx: &Ctx<'_>,
+    ) -> Result<Fitted, FitError> {
+        self.fit(config, sample, ctx)
+    }
+
     /// Brings back what [`Model::save`] gave.
     ///
     /// # Errors
@@ -149,6 +164,8 @@ pub enum View<'a> {
         gains: Vec<(String, f64)>,
         /// Number of trees.
         tree_count: usize,
+        /// Rounds of each boosting in the model, trees of an output of a forest.
+        rounds: Vec<usize>,
     },
 }
 

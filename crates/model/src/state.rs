@@ -22,6 +22,19 @@ pub enum Tensor {
     U8(Vec<u8>),
 }
 
+impl Tensor {
+    /// Bytes of its entries.
+    pub fn size_bytes(&self) -> usize {
+        match self {
+            Self::F64(values) => 8 * values.len(),
+            Self::F32(values) => 4 * values.len(),
+            Self::U32(values) => 4 * values.len(),
+            Self::U16(values) => 2 * values.len(),
+            Self::U8(values) => values.len(),
+        }
+    }
+}
+
 /// A fitted thing as plain data.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
@@ -98,6 +111,12 @@ impl State {
     pub fn with_part(mut self, name: &str, part: State) -> Self {
         self.parts.insert(name.to_owned(), part);
         self
+    }
+
+    /// Bytes of all tensors, those of the parts included; what is small is not counted.
+    pub fn size_bytes(&self) -> usize {
+        let own: usize = self.tensors.values().map(Tensor::size_bytes).sum();
+        own + self.parts.values().map(State::size_bytes).sum::<usize>()
     }
 
     /// A part by name.

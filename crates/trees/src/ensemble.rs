@@ -109,6 +109,12 @@ impl Ensemble {
         self.trees.len()
     }
 
+    /// Rounds of boosting, or trees for each output of a forest: trees times their outputs over all outputs.
+    pub fn round_count(&self) -> usize {
+        let outputs: usize = self.trees.iter().map(|tree| tree.output_count as usize).sum();
+        outputs / self.output_count.max(1)
+    }
+
     /// Raw scores `[rows, outputs]` of the listed rows, row by row.
     ///
     /// Missing values follow the direction learned, or the heavier child where none were seen; unseen levels count as
@@ -260,6 +266,17 @@ impl Ensemble {
         for row in scores.chunks_exact_mut(self.output_count.max(1)) {
             row.copy_from_slice(&self.base);
         }
+        if stride == 1 {
+            self.add_row(codes, scores);
+        } else {
+            self.add_block(codes, stride, scores);
+        }
+        for score in scores.iter_mut() {
+            *score *= self.scale;
+        }
+    }
+
+    fn add_block(&self, codes: &[u8], stride: usize, scores: &mut [f64]) {
         let mut leaf_of = vec![0u32; stride];
         for tree in &self.trees {
             if tree.is_symmetric {
@@ -276,9 +293,6 @@ impl Ensemble {
                     *score += f64::from(*value);
                 }
             }
-        }
-        for score in scores.iter_mut() {
-            *score *= self.scale;
         }
     }
 
@@ -312,7 +326,7 @@ impl Ensemble {
         }
     }
 
-    fn set_at(&self, node: usize) -> [u32; 8] {
+    pub(crate) fn set_at(&self, node: usize) -> [u32; 8] {
         self.sets[self.set_of_node[node] as usize]
     }
 

@@ -20,6 +20,7 @@ mod objective;
 mod ordered;
 mod params;
 mod parts;
+mod row;
 mod sampling;
 mod sets;
 mod splitter;

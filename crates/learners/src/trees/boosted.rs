@@ -8,7 +8,7 @@ use kaizen_space::{Config, Param, Space};
 use kaizen_table::MISSING_CODE;
 use kaizen_trees::{BoostParams, Categories, Growth, RowSampling};
 
-use super::boosting::{Plan, TreeTarget, boost, objectives, patience};
+use super::boosting::{Plan, TreeTarget, boost, objectives, patience, settled_rounds};
 use super::data::shared_bins;
 use super::model::TreeModel;
 use crate::features::{Cells, Features, admit, own_cells};
@@ -65,6 +65,17 @@ impl Learner for BoostedTrees {
     }
 
     fn fit(&self, config: &Config, sample: Sample<'_>, ctx: &Ctx<'_>) -> Result<Fitted, FitError> {
+        self.refit(config, sample, &[], ctx)
+    }
+
+    fn refit(
+        &self,
+        config: &Config,
+        sample: Sample<'_>,
+        folds: &[&dyn Model],
+        ctx: &Ctx<'_>,
+    ) -> Result<Fitted, FitError> {
+        let settled = settled_rounds(folds);
         let features = admit(self.handles(), sample)?;
         let monotone = signs(&features, sample);
         let cells = own_cells(&features, &sample.data.table)?;
@@ -73,13 +84,14 @@ impl Learner for BoostedTrees {
         let target = TreeTarget::of(sample);
         let params: Vec<BoostParams> = objectives(&sample.data.task, &target.classes, false)
             .into_iter()
-            .map(|objective| {
+            .enumerate()
+            .map(|(index, objective)| {
                 let rate = config.float("learning_rate");
                 let share = config.float("row_share");
                 let usual = BoostParams::leaf_wise(objective);
                 let smooth = config.float("category_smooth");
                 BoostParams {
-                    rounds: config.int("rounds") as u32,
+                    rounds: settled.get(index).copied().unwrap_or(config.int("rounds") as u32),
                     growth: Growth::LeafWise { leaves: config.int("leaves") as u32, max_depth: 0 },
                     learning_rate: Some(rate),
                     l2: config.float("l2"),

@@ -1,7 +1,7 @@
 //! What all boosted learners do around the engine: targets, early stopping, predictions of the validation rows.
 
 use kaizen_base::Flow;
-use kaizen_model::{Ctx, FitError, Fitted, Sample, Task};
+use kaizen_model::{Ctx, FitError, Fitted, Model, Sample, Task, View};
 use kaizen_trees::{Bins, BoostParams, Ensemble, Objective, TrainInput, train};
 
 use super::data::unfit;
@@ -61,6 +61,18 @@ pub(crate) fn objectives(task: &Task, classes: &Classes, shared: bool) -> Vec<Ob
         Task::Regression => vec![Objective::Squared],
         Task::Quantile { levels } => levels.iter().map(|&level| Objective::Quantile { level }).collect(),
     }
+}
+
+/// The mean number of rounds of the folds' models, one for each boosting of a model; empty without folds.
+pub(crate) fn settled_rounds(folds: &[&dyn Model]) -> Vec<u32> {
+    let mut sums: Vec<usize> = Vec::new();
+    for fold in folds {
+        if let View::Trees { rounds, .. } = fold.view() {
+            sums.resize(sums.len().max(rounds.len()), 0);
+            sums.iter_mut().zip(rounds).for_each(|(sum, rounds)| *sum += rounds);
+        }
+    }
+    sums.into_iter().map(|sum| (sum as f64 / folds.len() as f64).round().max(1.0) as u32).collect()
 }
 
 /// What is boosted.

@@ -175,6 +175,7 @@ impl Model for TreeModel {
         View::Trees {
             gains: self.features.list().iter().map(|feature| feature.name.clone()).zip(gains).collect(),
             tree_count: self.ensembles.iter().map(Ensemble::tree_count).sum(),
+            rounds: self.ensembles.iter().map(Ensemble::round_count).collect(),
         }
     }
 

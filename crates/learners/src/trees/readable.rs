@@ -335,7 +335,7 @@ impl Model for ReadableTree {
         for split in self.nodes.iter().filter_map(|node| node.split.as_ref()) {
             gains[split.feature as usize].1 += split.gain;
         }
-        View::Trees { gains, tree_count: 1 }
+        View::Trees { gains, tree_count: 1, rounds: vec![1] }
     }
 
     fn save(&self) -> State {

@@ -10,7 +10,7 @@ use kaizen_model::{
 use kaizen_space::{Config, Param, Space};
 use kaizen_trees::{BoostParams, Categories, Growth, OrderedParams, RowSampling, automatic_rate};
 
-use super::boosting::{Plan, TreeTarget, boost, objectives, patience};
+use super::boosting::{Plan, TreeTarget, boost, objectives, patience, settled_rounds};
 use super::data::shared_bins;
 use super::model::TreeModel;
 use crate::features::{admit, own_cells};
@@ -75,6 +75,17 @@ impl Learner for SymmetricTrees {
     }
 
     fn fit(&self, config: &Config, sample: Sample<'_>, ctx: &Ctx<'_>) -> Result<Fitted, FitError> {
+        self.refit(config, sample, &[], ctx)
+    }
+
+    fn refit(
+        &self,
+        config: &Config,
+        sample: Sample<'_>,
+        folds: &[&dyn Model],
+        ctx: &Ctx<'_>,
+    ) -> Result<Fitted, FitError> {
+        let settled = settled_rounds(folds);
         let features = admit(self.handles(), sample)?;
         let cells = own_cells(&features, &sample.data.table)?;
         let bins = shared_bins(sample, &features, &cells, bin_count(sample.train.len()))?;
@@ -91,7 +102,8 @@ impl Learner for SymmetricTrees {
         };
         let params: Vec<BoostParams> = objectives(&sample.data.task, &target.classes, true)
             .into_iter()
-            .map(|objective| {
+            .enumerate()
+            .map(|(index, objective)| {
                 let rounds = config.int("rounds") as u32;
                 let rate =
                     automatic_rate(&objective, sample.train.len(), rounds) * config.float("rate_factor");
@@ -102,7 +114,7 @@ impl Learner for SymmetricTrees {
                     other => other,
                 };
                 BoostParams {
-                    rounds,
+                    rounds: settled.get(index).copied().unwrap_or(rounds),
                     learning_rate: Some(rate),
                     growth: Growth::Symmetric { depth: config.int("depth") as u32 },
                     l2: config.float("l2"),
