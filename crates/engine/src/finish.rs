@@ -1,35 +1,26 @@
 //! From trials to one model: which to blend, by how much, how good the blend is, and what matters to it.
 
 use kaizen_base::{Flow, Seed, Signal};
-use kaizen_ensembles::{Candidate, Outputs, Pool, Settings, Strategy};
+use kaizen_ensembles::Strategy;
 use kaizen_explain::{Importance, PermutationRequest, permutation_importance};
 use kaizen_metrics::{Bootstrap, Interval};
-use kaizen_model::{Model as _, Predictions, Task};
-use kaizen_search::TrialId;
+use kaizen_model::{Model as _, Predictions};
 use kaizen_table::{Table, Values};
 use kaizen_tabular::ensemble::fit_temperature;
 use kaizen_tabular::scoring::with_wrapped;
-use kaizen_tabular::{Calibration, Effort, Ensemble, Member, TabularProblem, TrialOutcome};
+use kaizen_tabular::stacking::extended;
+use kaizen_tabular::{Calibration, Ensemble, FittedPipeline, Member, TabularProblem};
 
+use crate::blend::{self, Choice, Entries, Form};
+use crate::clock::Alarms;
 use crate::error::EngineError;
 use crate::plan::Plan;
-use crate::request::{FitRequest, Preset};
+use crate::request::FitRequest;
 use crate::search_loop::Searched;
-
-/// Microseconds that one tree takes for one row, and one call of any model besides: what the example `latency` prints
-/// for a blend, divided by its trees. A fixed figure and not a measurement, so that the choice is reproducible.
-const TREE_MICROSECONDS: f64 = 0.05;
-const LINEAR_MICROSECONDS: f64 = 2.0;
-const OPAQUE_MICROSECONDS: f64 = 60.0;
+use crate::stack;
 
 /// Microseconds that one pipeline takes to read the words of one row, about.
 const TEXT_MICROSECONDS: f64 = 150.0;
-
-/// Microseconds a row that the default preset allows the blend.
-const DEFAULT_LATENCY_MICROSECONDS: f64 = 400.0;
-
-/// Most candidates that compete for the blend; the best of each learner always do.
-const MAX_CANDIDATES: usize = 40;
 
 /// Bootstrap samples behind an interval: fewer on many rows, where the interval is narrow anyway.
 const BOOTSTRAP_CELLS: usize = 2_000_000;
@@ -68,6 +59,10 @@ pub struct Standing {
 /// The blend with all that is known of it.
 pub(crate) struct Finished {
     pub ensemble: Ensemble,
+    /// Its members with the models of all folds, in their order.
+    pub fold_members: Vec<Member>,
+    /// The first layer with the models of all folds, where there is a second one.
+    pub fold_base: Vec<Member>,
     pub leaderboard: Vec<Standing>,
     /// Rows validated out of fold, and what the blend says of them.
     pub rows: Vec<u32>,
@@ -78,6 +73,7 @@ pub(crate) struct Finished {
     pub judged: Option<Score>,
     pub importances: Vec<Importance>,
     pub strategy: Strategy,
+    pub form: Form,
     pub cost_microseconds: f64,
 }
 
@@ -90,13 +86,28 @@ pub struct Score {
     pub interval: Option<(f64, f64)>,
 }
 
-struct Entry {
-    trial: TrialId,
-    learner: String,
-    outcome: TrialOutcome,
-    predictions: Predictions,
-    value: f64,
-    cost: f64,
+/// The shares of the time then left that the parts of the end may take: a choice among blends, a second layer, refits.
+const CHOICE_SHARE: f64 = 0.3;
+const STACK_SHARE: f64 = 0.75;
+const REFIT_SHARE: f64 = 0.4;
+
+/// The time after the search.
+pub(crate) struct Rest<'a> {
+    pub alarms: &'a Alarms,
+    pub limit_seconds: Option<f64>,
+}
+
+impl Rest<'_> {
+    /// A signal that is raised to `flow` when `share` of the time left now is over; never in a run without a limit, which
+    /// takes the time it needs: a clock must not decide on results that are to be reproducible.
+    pub(crate) fn signal(&self, share: f64, flow: Flow) -> Signal {
+        let signal = Signal::new();
+        if let Some(limit) = self.limit_seconds {
+            let now = self.alarms.now_seconds();
+            self.alarms.raise_at(now + share * (limit - now).max(0.0), &signal, flow);
+        }
+        signal
+    }
 }
 
 /// Chooses, calibrates and assembles the blend.
@@ -104,178 +115,61 @@ pub(crate) fn blend(
     request: &FitRequest,
     plan: &Plan,
     searched: &Searched,
-    with_times: bool,
-    signal: &Signal,
+    rest: &Rest<'_>,
 ) -> Result<Finished, EngineError> {
     let problem = &searched.problem;
-    let (done, entries) = candidates(searched)?;
-    let rows = plan.cv.covered_rows(done);
+    let mut entries = blend::entries(searched)?;
+    let rows = plan.cv.covered_rows(entries.done);
     let truth = problem.scoring.truth(&rows);
     let weights = problem.scoring.weights(&rows);
-    let (shares, strategy, cost, optimism) =
-        choose(request, plan, &entries, &truth, weights.as_deref(), signal)?;
-    let mut out_of_fold =
-        Predictions::new(plan.task.output_count(), vec![0.0; rows.len() * plan.task.output_count()]);
-    for (entry, &share) in entries.iter().zip(&shares) {
-        if share > 0.0 {
-            out_of_fold.add_scaled(&entry.predictions, share);
+    let choose = |entries: &Entries| {
+        let signal = rest.signal(CHOICE_SHARE, Flow::Finish);
+        blend::choose(request, plan, entries, &truth, weights.as_deref(), &signal)
+    };
+    let mut choice = choose(&entries)?;
+    let mut fold_base = Vec::new();
+    if stack::applies(request, plan) {
+        let blended = choice.blended(&entries);
+        let signal = rest.signal(STACK_SHARE, Flow::Stop);
+        if let Some(stacked) = stack::stack(request, plan, searched, &entries, &blended, &signal) {
+            entries.add(stacked.entries, plan.metric);
+            fold_base = stacked.base;
+            choice = choose(&entries)?;
         }
     }
+    let mut out_of_fold = choice.blended(&entries);
     let calibration = calibrate(plan, &truth, &mut out_of_fold);
     let mut score = score(plan, &truth, weights.as_deref(), &out_of_fold, request.seed)?;
     // What choosing on the same rows flattered the blend by is taken off again.
-    score.value = plan.metric.value_of(plan.metric.loss_of(score.value) + optimism);
-    score.interval = score.interval.map(|(low, high)| {
-        let shift = |value: f64| plan.metric.value_of(plan.metric.loss_of(value) + optimism);
-        (shift(low), shift(high))
-    });
-    let members = entries
-        .iter()
-        .zip(&shares)
-        .filter(|(_, share)| **share > 0.0)
-        .map(|(entry, &weight)| Member {
-            label: searched.labels.get(&entry.trial).cloned().unwrap_or_default(),
-            weight,
-            pipelines: problem.pipelines_of(entry.trial, done),
-        })
-        .collect();
-    let ensemble =
-        Ensemble { task: plan.task.clone(), preparation: plan.preparation.clone(), members, calibration };
-    let leaderboard =
-        leaderboard(plan, searched, &entries, &shares, &truth, weights.as_deref(), with_times, request);
+    let honest = |value: f64| plan.metric.value_of(plan.metric.loss_of(value) + choice.optimism);
+    score.value = honest(score.value);
+    score.interval = score.interval.map(|(low, high)| (honest(low), honest(high)));
+    let fold_members = blend::members(searched, &entries, &choice);
+    let signal = rest.signal(REFIT_SHARE, Flow::Stop);
+    let (members, form) = blend::shipped(searched, &entries, &choice, &fold_members, request.seed, &signal);
+    let base = blend::shipped_base(&fold_base, &members, choice.bag);
+    let (task, preparation) = (plan.task.clone(), plan.preparation.clone());
+    let ensemble = Ensemble { task, preparation, members, base, calibration };
+    let leaderboard = leaderboard(plan, &entries, &choice, &truth, weights.as_deref(), rest, request);
     let judged = match &plan.holdout {
         Some((table, truth)) => Some(judge(plan, &ensemble, table, truth, request.seed)?),
         None => None,
     };
+    let cost_microseconds = choice.microseconds(&entries);
     Ok(Finished {
         ensemble,
+        fold_members,
+        fold_base,
         leaderboard,
         rows,
         out_of_fold,
         score,
         judged,
         importances: Vec::new(),
-        strategy,
-        cost_microseconds: cost,
+        strategy: choice.strategy,
+        form,
+        cost_microseconds,
     })
-}
-
-/// The trials that are done with the most folds that any is done with, up to one repeat.
-fn candidates(searched: &Searched) -> Result<(usize, Vec<Entry>), EngineError> {
-    let problem = &searched.problem;
-    let whole = problem.cv.folds_per_repeat;
-    let trials: Vec<(TrialId, TrialOutcome)> = searched
-        .history
-        .trials()
-        .iter()
-        .filter_map(|trial| Some((trial.id, problem.outcome(trial.id)?)))
-        .filter(|(_, outcome)| !outcome.folds.is_empty())
-        .collect();
-    let done = trials.iter().map(|(_, outcome)| outcome.folds.len().min(whole)).max().unwrap_or(0);
-    let rows = problem.cv.covered_rows(done);
-    let mut entries: Vec<Entry> = trials
-        .into_iter()
-        .filter(|(_, outcome)| outcome.folds.len() >= done)
-        .filter_map(|(trial, mut outcome)| {
-            // Whole repeats only: a half-done one would weigh some rows' models twice.
-            let usable = if done == whole { outcome.folds.len() / whole * whole } else { done };
-            outcome.folds.truncate(usable);
-            let predictions = problem.cv.out_of_fold(&outcome, &rows);
-            let value = problem.scoring.value(&rows, &predictions).ok()?;
-            // The blend is made of the first repeat's pipelines: more of them would cost more than they bring.
-            let cost = outcome.folds.iter().take(done).map(|fold| cost_of(fold.effort)).sum();
-            let learner = learner_of(searched, trial);
-            Some(Entry { trial, learner, outcome, predictions, value, cost })
-        })
-        .collect();
-    let metric = problem.scoring.metric;
-    entries.sort_by(|a, b| {
-        metric.loss_of(a.value).total_cmp(&metric.loss_of(b.value)).then(a.trial.cmp(&b.trial))
-    });
-    if entries.is_empty() {
-        return Err(EngineError::NoModel(searched.last_failure.clone()));
-    }
-    let mut learners = std::collections::BTreeSet::new();
-    let mut place = 0;
-    entries.retain(|entry| {
-        place += 1;
-        learners.insert(entry.learner.clone()) || place <= MAX_CANDIDATES
-    });
-    Ok((done, entries))
-}
-
-/// Estimated microseconds for one row.
-fn cost_of(effort: Effort) -> f64 {
-    match effort {
-        Effort::Trees(count) => LINEAR_MICROSECONDS + count as f64 * TREE_MICROSECONDS,
-        Effort::Linear => LINEAR_MICROSECONDS,
-        Effort::Opaque => OPAQUE_MICROSECONDS,
-    }
-}
-
-fn learner_of(searched: &Searched, trial: TrialId) -> String {
-    searched
-        .history
-        .trial(trial)
-        .map_or_else(String::new, |trial| searched.problem.pipelines.learner_of(&trial.config).to_owned())
-}
-
-type Choice = (Vec<f64>, Strategy, f64, f64);
-
-/// Weights of the candidates, how they came about, their cost, and by how much their loss flatters them.
-fn choose(
-    request: &FitRequest,
-    plan: &Plan,
-    entries: &[Entry],
-    truth: &[f64],
-    weights: Option<&[f64]>,
-    signal: &Signal,
-) -> Result<Choice, EngineError> {
-    let outputs = match &plan.task {
-        Task::Regression => Outputs::Values,
-        Task::Quantile { levels } => Outputs::Quantiles(levels),
-        classes => Outputs::Probabilities(classes.output_count()),
-    };
-    let limit = request.limits.max_latency_microseconds.or(match request.preset {
-        Preset::Best => None,
-        _ => Some(DEFAULT_LATENCY_MICROSECONDS),
-    });
-    let mut settings = Settings::for_rows(truth.len(), Seed(request.seed).child("blend", 0));
-    settings.cost_limit = limit.map(|limit| limit.max(cheapest(entries)));
-    settings.signal = signal.clone();
-    if request.preset == Preset::Interpretable {
-        // One model that a person can read beats a blend of several that nobody can.
-        settings.steps = 1;
-        settings.initial = 1;
-        settings.is_cross_fitted = false;
-    }
-    if let (Some(limit), true) = (request.limits.max_latency_microseconds, true) {
-        let cheapest = cheapest(entries);
-        if cheapest > limit {
-            return Err(EngineError::Gate {
-                option: "--max-latency",
-                why: format!(
-                    "the fastest model takes about {cheapest:.0} µs a row, allowed are {limit:.0} µs"
-                ),
-            });
-        }
-    }
-    let predictions = Predictions::new(plan.task.output_count(), entries[0].predictions.values.clone());
-    let chosen = with_wrapped(&plan.task, truth, &predictions, |truth, _| {
-        let candidates = entries
-            .iter()
-            .map(|entry| Candidate { predictions: &entry.predictions.values, cost: entry.cost })
-            .collect();
-        Ok(Pool::new(truth, outputs, candidates, weights, plan.metric)
-            .and_then(|pool| kaizen_ensembles::select(&pool, &settings)))
-    })?;
-    let chosen = chosen.map_err(|error| EngineError::NoModel(error.to_string()))?;
-    let optimism = chosen.held_out.map_or(0.0, |held| (held.loss - chosen.loss).max(0.0));
-    Ok((chosen.weights, chosen.strategy, chosen.cost, optimism))
-}
-
-fn cheapest(entries: &[Entry]) -> f64 {
-    entries.iter().map(|entry| entry.cost).fold(f64::INFINITY, f64::min)
 }
 
 /// A temperature for class probabilities, where it lowers the log loss.
@@ -319,36 +213,35 @@ pub(crate) fn judge(
 #[expect(clippy::too_many_arguments, reason = "a line of the leaderboard draws on all of them")]
 fn leaderboard(
     plan: &Plan,
-    searched: &Searched,
-    entries: &[Entry],
-    shares: &[f64],
+    entries: &Entries,
+    choice: &Choice,
     truth: &[f64],
     weights: Option<&[f64]>,
-    with_times: bool,
+    rest: &Rest<'_>,
     request: &FitRequest,
 ) -> Vec<Standing> {
     /// Lines that get an interval besides those of members.
     const INTERVALS: usize = 3;
     entries
+        .list
         .iter()
-        .zip(shares)
+        .zip(&choice.weights)
         .enumerate()
-        .filter_map(|(place, (entry, &weight))| {
-            let trial = searched.history.trial(entry.trial)?;
+        .map(|(place, (entry, &weight))| {
             let interval = (weight > 0.0 || place < INTERVALS)
                 .then(|| score(plan, truth, weights, &entry.predictions, request.seed).ok()?.interval)
                 .flatten();
-            Some(Standing {
-                label: searched.labels.get(&entry.trial).cloned().unwrap_or_default(),
+            Standing {
+                label: entry.label.clone(),
                 learner: entry.learner.clone(),
-                config: trial.config.below(&entry.learner).to_string(),
+                config: entry.config.clone(),
                 value: entry.value,
                 interval,
-                folds: entry.outcome.folds.len(),
-                fit_seconds: with_times.then(|| trial.seconds()),
-                predict_microseconds: entry.cost,
+                folds: entry.fold_count,
+                fit_seconds: entry.fit_seconds.filter(|_| rest.limit_seconds.is_some()),
+                predict_microseconds: entry.bagged(choice.bag).microseconds,
                 weight,
-            })
+            }
         })
         .collect()
 }
@@ -371,7 +264,7 @@ pub(crate) fn importances(
     let rows: Vec<u32> = chosen.iter().map(|&place| finished.rows[place as usize]).collect();
     let table = plan.raw.take(&rows);
     let folds = fold_places(plan, &rows);
-    let predict = |table: &Table| predict_unseen(plan, &finished.ensemble, &folds, table);
+    let predict = |table: &Table| predict_unseen(plan, finished, &folds, table);
     let loss = |predictions: &Predictions| problem.scoring.loss(&rows, predictions).unwrap_or(f64::NAN);
     let request = PermutationRequest {
         table: &table,
@@ -398,7 +291,7 @@ fn fold_places(plan: &Plan, rows: &[u32]) -> Vec<Vec<u32>> {
 
 fn predict_unseen(
     plan: &Plan,
-    ensemble: &Ensemble,
+    finished: &Finished,
     folds: &[Vec<u32>],
     table: &Table,
 ) -> Result<Predictions, kaizen_model::PredictError> {
@@ -410,12 +303,20 @@ fn predict_unseen(
             continue;
         }
         let part = prepared.take(places);
+        let layered = match &finished.fold_base[..] {
+            [] => None,
+            base => {
+                let predicted: Result<Vec<_>, _> =
+                    base.iter().map(|member| of_fold(member, fold).predict(&part)).collect();
+                Some(extended(&part, &predicted?)?)
+            }
+        };
         let mut blended = Predictions::new(outputs, vec![0.0; places.len() * outputs]);
-        for member in &ensemble.members {
-            let index = fold.min(member.pipelines.len() - 1);
-            blended.add_scaled(&member.pipelines[index].predict(&part)?, member.weight);
+        for member in &finished.fold_members {
+            let part = layered.as_ref().filter(|_| member.is_stacked).unwrap_or(&part);
+            blended.add_scaled(&of_fold(member, fold).predict(part)?, member.weight);
         }
-        ensemble.calibration.apply(&mut blended);
+        finished.ensemble.calibration.apply(&mut blended);
         for (index, &place) in places.iter().enumerate() {
             let start = place as usize * outputs;
             all.values[start..start + outputs].copy_from_slice(blended.row(index));
@@ -424,9 +325,7 @@ fn predict_unseen(
     Ok(all)
 }
 
-/// Asks for a rounding off at a moment; a signal that is never raised where there is none.
-pub(crate) fn signal_at(alarms: &crate::clock::Alarms, seconds: f64) -> Signal {
-    let signal = Signal::new();
-    alarms.raise_at(seconds, &signal, Flow::Finish);
-    signal
+/// The pipeline that has not seen the rows of a fold.
+fn of_fold(member: &Member, fold: usize) -> &FittedPipeline {
+    &member.pipelines[fold.min(member.pipelines.len() - 1)]
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use kaizen_artifact::{Artifact, DataSource, Manifest, SigningKey};
-use kaizen_base::Clock;
+use kaizen_base::{Clock, Flow};
 use kaizen_data::ReadOptions;
 use kaizen_explain::Importance;
 use kaizen_model::Model as _;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::clock::Timekeeper;
 use crate::error::EngineError;
-use crate::finish::{self, Finished};
+use crate::finish::{self, Finished, Rest};
 pub use crate::finish::{Score, Standing};
 use crate::loaded::LoadedModel;
 use crate::observer::{Event, Observer};
@@ -20,6 +20,7 @@ use crate::plan::{self, Plan};
 use crate::request::{FitRequest, Judge};
 use crate::run_folder::RunFolder;
 use crate::search_loop::{self, Searched, Setting};
+use crate::stack;
 
 /// What a finished run tells.
 #[derive(Debug)]
@@ -57,8 +58,7 @@ const CLOSING_SHARE: f64 = 0.05;
 const CLOSING_SECONDS_PER_CELL: f64 = 3e-7;
 const CLOSING_LEAST_SECONDS: f64 = 0.12;
 
-/// The shares of the time left that blending and importance may take.
-const BLEND_SHARE: f64 = 0.3;
+/// The share of the time left that importance may take.
 const IMPORTANCE_SHARE: f64 = 0.4;
 
 /// Fits, blends, explains, signs and saves.
@@ -101,7 +101,10 @@ pub fn fit(
         clock: Arc::clone(clock),
         keeper: &keeper,
         threads,
-        end_seconds: limit.map_or(f64::INFINITY, |limit| limit - closing_seconds(limit, &plan)),
+        end_seconds: limit.map_or(f64::INFINITY, |limit| {
+            let layer = if stack::applies(request, &plan) { stack::TIME_SHARE * limit } else { 0.0 };
+            limit - closing_seconds(limit, &plan) - layer
+        }),
         limit_seconds: limit,
         folder: Some(Arc::clone(&folder)),
     };
@@ -176,20 +179,13 @@ fn close(
     observer: &mut dyn Observer,
 ) -> Result<Finished, EngineError> {
     observer.on(Event::Stage("blending"));
-    let alarms = keeper.alarms();
-    let limit = request.limits.time_seconds;
-    let until = |share: f64| {
-        let now = alarms.now_seconds();
-        // A reproducible run takes the time it needs: a clock must not decide on results.
-        limit.map_or(f64::INFINITY, |limit| now + share * (limit - now).max(0.0))
-    };
-    let signal = finish::signal_at(alarms, until(BLEND_SHARE));
-    let mut finished = pool.install(|| finish::blend(request, plan, searched, limit.is_some(), &signal))?;
+    let rest = Rest { alarms: keeper.alarms(), limit_seconds: request.limits.time_seconds };
+    let mut finished = pool.install(|| finish::blend(request, plan, searched, &rest))?;
     if let Judge::Test(test) = &request.judge {
         finished.judged = Some(judge_by_test(request, plan, &finished, test, options)?);
     }
     observer.on(Event::Stage("explaining"));
-    let signal = finish::signal_at(alarms, until(IMPORTANCE_SHARE));
+    let signal = rest.signal(IMPORTANCE_SHARE, Flow::Finish);
     finished.importances =
         pool.install(|| finish::importances(plan, &searched.problem, &finished, request.seed, &signal));
     Ok(finished)

@@ -2,9 +2,11 @@
 //! artifact to predictions.
 //!
 //! This is the lowest floor that reads a clock. It decides; the crates below it do. The order of the files is the order
-//! of the work: `request`, `plan` (with `folds`), `search_loop` (with `trial_run`), `finish`, and beside them
+//! of the work: `request`, `plan` (with `folds`), `search_loop` (with `trial_run`), `blend` (with `bagging`), `finish`, and beside them
 //! `run_folder` (what survives a crash), `clock`, `observer` (what the person is told) and `loaded`.
 
+mod bagging;
+mod blend;
 mod card;
 pub mod clock;
 mod error;
@@ -18,6 +20,7 @@ mod plan;
 pub mod request;
 mod run_folder;
 mod search_loop;
+mod stack;
 mod trial_run;
 
 pub use clock::WallClock;

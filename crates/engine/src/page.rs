@@ -389,6 +389,8 @@ fn why(plan: &Plan, searched: &Searched, finished: &Finished) -> String {
             words::number(best.value)
         );
     }
+    text.push(' ');
+    text.push_str(&finished.form.words());
     if !plan.monotone.is_empty() {
         text.push_str(" Only learners that can keep the asked monotone directions were tried.");
     }

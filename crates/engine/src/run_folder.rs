@@ -150,6 +150,7 @@ fn folds_of(state: &State) -> Result<Vec<FoldOutcome>, LoadError> {
             Ok(FoldOutcome {
                 fold,
                 effort: pipeline.effort(),
+                size_bytes: pipeline.size_bytes(),
                 pipeline: Some(pipeline),
                 predictions: Predictions::new(outputs, values),
                 cut_short,

@@ -19,7 +19,7 @@ use kaizen_space::Config;
 use kaizen_table::Values;
 use kaizen_tabular::pipeline_space::Columns;
 use kaizen_tabular::{
-    FoldOutcome, InMemory, Keeper, Ladder, PipelineSpace, Scoring, TabularProblem, portfolio,
+    FirstLook, FoldOutcome, InMemory, Keeper, Ladder, PipelineSpace, Scoring, TabularProblem, portfolio,
 };
 
 use crate::clock::Timekeeper;
@@ -46,6 +46,13 @@ const USUAL_FACTOR: f64 = 2.0;
 
 /// Near the end no job begins with less time than this share of what an average job took.
 const LAST_SHARE: f64 = 0.5;
+
+/// Training rows below which a first look takes a whole repeat.
+const FEW_ROWS: usize = 4_000;
+
+/// Rows of a sampled first look, and the most by which it thins a fold out: beyond it a sample says too little of the whole.
+const SAMPLE_ROWS: usize = 8_000;
+const MOST_SAMPLING: usize = 16;
 
 /// Trials of a run without any limit.
 const DEFAULT_TRIALS: usize = 60;
@@ -206,7 +213,12 @@ fn study(
         space: problem.space().clone(),
         objectives: problem.objectives().to_vec(),
         sampler: Box::new(Portfolio::new(starts, Box::new(Tpe::default()))),
-        scheduler: Box::new(Ladder::new(plan.cv.folds_per_repeat, plan.validation.repeats, full_starts)),
+        scheduler: Box::new(Ladder::new(
+            plan.cv.folds_per_repeat,
+            plan.validation.repeats,
+            first_look(plan),
+            full_starts,
+        )),
         budget: Budget { trials: u32::try_from(trials).unwrap_or(u32::MAX), seconds: f64::INFINITY },
         seed: Seed(request.seed).child("study", 0),
         journal,
@@ -214,6 +226,16 @@ fn study(
         signal: Signal::new(),
     })
     .map_err(study_error)
+}
+
+/// How a trial begins: with enough rows to rank it among others, and few enough to pay.
+fn first_look(plan: &Plan) -> FirstLook {
+    let rows = plan.cv.folds.first().map_or(0, |fold| fold.train.len());
+    match rows / SAMPLE_ROWS {
+        0 | 1 if rows < FEW_ROWS => FirstLook::Repeat,
+        0 | 1 => FirstLook::Fold,
+        sampling => FirstLook::Sample(sampling.min(MOST_SAMPLING)),
+    }
 }
 
 fn study_error(error: StudyError) -> EngineError {

@@ -27,6 +27,8 @@ pub struct FoldOutcome {
     pub fold: usize,
     /// What it takes to predict with the pipeline.
     pub effort: Effort,
+    /// Bytes of the pipeline's fitted numbers, its steps included.
+    pub size_bytes: usize,
     /// The fitted pipeline; `None` once it is kept elsewhere.
     pub pipeline: Option<FittedPipeline>,
     /// Its predictions of the fold's validation rows, in their order.
@@ -63,6 +65,48 @@ impl CrossValidation {
         outcomes.into_iter().collect()
     }
 
+    /// Predictions of the first fold's validation rows by a fit on a share of its training rows, in (0, 1).
+    ///
+    /// The sample is the same for every pipeline, so that they can be compared, and share what they prepare.
+    ///
+    /// # Errors
+    /// As [`CrossValidation::fit_folds`].
+    pub fn sample_fold(
+        &self,
+        pipeline: &Pipeline,
+        row_share: f64,
+        seed: Seed,
+        signal: &Signal,
+    ) -> Result<Predictions, FitError> {
+        let fold = &self.folds[0];
+        let count = ((fold.train.len() as f64 * row_share) as usize).max(1);
+        let places = Seed(0).child("sample", count as u64).rng().sample_sorted(fold.train.len(), count);
+        let train: Vec<u32> = places.into_iter().map(|place| fold.train[place as usize]).collect();
+        let sample = Sample { data: &self.data, train: &train, valid: Some(&fold.valid) };
+        let ctx = Ctx { seed: seed.child("sample", 0), signal };
+        let (fitted, outcome) = pipeline.fit(sample, &format!("sample{count}"), &ctx)?;
+        self.valid_predictions(&fitted, outcome.valid_predictions, &fold.valid)
+    }
+
+    /// What the fit said of its validation rows, or what its pipeline says; finite in any case.
+    fn valid_predictions(
+        &self,
+        fitted: &FittedPipeline,
+        told: Option<Predictions>,
+        valid: &[u32],
+    ) -> Result<Predictions, FitError> {
+        let predictions = match told {
+            Some(predictions) => predictions,
+            None => fitted
+                .predict(&self.data.table.take(valid))
+                .map_err(|error| FitError::Unfit(error.to_string()))?,
+        };
+        if predictions.values.iter().any(|value| !value.is_finite()) {
+            return Err(FitError::Unfit("its predictions are not finite numbers".to_owned()));
+        }
+        Ok(predictions)
+    }
+
     fn fit_fold(
         &self,
         pipeline: &Pipeline,
@@ -74,22 +118,33 @@ impl CrossValidation {
         let sample = Sample { data: &self.data, train: &fold.train, valid: Some(&fold.valid) };
         let ctx = Ctx { seed: seed.child("fold", index as u64), signal };
         let (fitted, outcome) = pipeline.fit(sample, &format!("fold{index}"), &ctx)?;
-        let predictions = match outcome.valid_predictions {
-            Some(predictions) => predictions,
-            None => fitted
-                .predict(&self.data.table.take(&fold.valid))
-                .map_err(|error| FitError::Unfit(error.to_string()))?,
-        };
-        if predictions.values.iter().any(|value| !value.is_finite()) {
-            return Err(FitError::Unfit("its predictions are not finite numbers".to_owned()));
-        }
+        let predictions = self.valid_predictions(&fitted, outcome.valid_predictions, &fold.valid)?;
         Ok(FoldOutcome {
             fold: index,
             effort: fitted.effort(),
+            size_bytes: fitted.size_bytes(),
             pipeline: Some(fitted),
             predictions,
             cut_short: outcome.cut_short,
         })
+    }
+
+    /// Fits on all rows a pipeline that was fitted on folds before; `None` where it was rounded off early, which makes
+    /// it worse than any of the folds' models.
+    ///
+    /// # Errors
+    /// As [`Pipeline::refit`].
+    pub fn refit(
+        &self,
+        pipeline: &Pipeline,
+        folds: &[FittedPipeline],
+        seed: Seed,
+        signal: &Signal,
+    ) -> Result<Option<FittedPipeline>, FitError> {
+        let rows: Vec<u32> = (0..self.data.target.len() as u32).collect();
+        let sample = Sample { data: &self.data, train: &rows, valid: None };
+        let (fitted, outcome) = pipeline.refit(sample, "all", folds, &Ctx { seed, signal })?;
+        Ok((!outcome.cut_short).then_some(fitted))
     }
 
     /// The rows validated by the first `done` folds, ascending.

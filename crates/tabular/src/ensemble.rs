@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::pipeline::{FittedPipeline, FittedSteps, StepPool};
 use crate::preparation::Preparation;
+use crate::stacking::extended;
 
 /// Rows below which members are asked one after the other: handing work to other threads would cost more.
 const PARALLEL_ROWS: usize = 256;
@@ -27,6 +28,8 @@ pub struct Member {
     pub weight: f64,
     /// The pipelines whose mean it is, at least one.
     pub pipelines: Vec<FittedPipeline>,
+    /// Whether it belongs to the second layer and sees the predictions of [`Ensemble::base`] too.
+    pub is_stacked: bool,
 }
 
 /// How class probabilities are corrected after the blend.
@@ -46,36 +49,42 @@ pub struct Ensemble {
     pub preparation: Preparation,
     /// The blend, at least one member.
     pub members: Vec<Member>,
+    /// The first layer of stacked members, whose weights mean nothing; empty where no member is stacked.
+    pub base: Vec<Member>,
     /// The correction at the end.
     pub calibration: Calibration,
 }
 
 impl Member {
-    /// The mean of the member's pipelines on prepared rows.
-    ///
-    /// # Errors
-    /// [`PredictError`].
-    pub fn predict_prepared(&self, table: &Table) -> Result<Predictions, PredictError> {
-        let share = 1.0 / self.pipelines.len() as f64;
-        let mut mean: Option<Predictions> = None;
-        for predicted in predict_all(&self.pipelines, table)? {
-            if let Some(mean) = &mut mean {
-                mean.add_scaled(&predicted, share);
-            } else {
-                let mut first = predicted;
-                first.values.iter_mut().for_each(|value| *value *= share);
-                mean = Some(first);
-            }
-        }
-        mean.ok_or_else(|| PredictError::NoColumn("a member without pipelines".to_owned()))
+    /// Its pipelines, each with its share of the blend.
+    fn shares(&self) -> impl Iterator<Item = (&FittedPipeline, f64)> {
+        let share = self.weight / self.pipelines.len() as f64;
+        self.pipelines.iter().map(move |pipeline| (pipeline, share))
     }
 }
 
-fn predict_all(pipelines: &[FittedPipeline], table: &Table) -> Result<Vec<Predictions>, PredictError> {
+/// The predictions of all pipelines, in their order; rows go once through steps that several of them have.
+fn predict_all(pipelines: &[&FittedPipeline], table: &Table) -> Result<Vec<Predictions>, PredictError> {
+    let mut makers: Vec<&FittedPipeline> = Vec::new();
+    let places: Vec<usize> = pipelines
+        .iter()
+        .map(|pipeline| {
+            makers.iter().position(|maker| maker.shares_steps(pipeline)).unwrap_or_else(|| {
+                makers.push(pipeline);
+                makers.len() - 1
+            })
+        })
+        .collect();
     if table.row_count() < PARALLEL_ROWS {
-        pipelines.iter().map(|pipeline| pipeline.predict(table)).collect()
+        let tables: Vec<Table> =
+            makers.iter().map(|maker| maker.transform(table)).collect::<Result<_, _>>()?;
+        let predict = |(pipeline, place): (&&FittedPipeline, usize)| pipeline.model().predict(&tables[place]);
+        pipelines.iter().zip(places).map(predict).collect()
     } else {
-        pipelines.par_iter().map(|pipeline| pipeline.predict(table)).collect()
+        let tables: Vec<Table> =
+            makers.par_iter().map(|maker| maker.transform(table)).collect::<Result<_, _>>()?;
+        let predict = |(pipeline, place): (&&FittedPipeline, usize)| pipeline.model().predict(&tables[place]);
+        pipelines.par_iter().zip(places).map(predict).collect()
     }
 }
 
@@ -161,11 +170,29 @@ impl Ensemble {
     pub fn predict_prepared(&self, table: &Table) -> Result<Predictions, PredictError> {
         let outputs = self.task.output_count();
         let mut blend = Predictions::new(outputs, vec![0.0; table.row_count() * outputs]);
-        for member in &self.members {
-            blend.add_scaled(&member.predict_prepared(table)?, member.weight);
+        for (is_stacked, table) in [(false, Some(table.clone())), (true, self.second_layer(table)?)] {
+            let Some(table) = table else { continue };
+            let layer = self.members.iter().filter(|member| member.is_stacked == is_stacked);
+            let (pipelines, shares): (Vec<&FittedPipeline>, Vec<f64>) =
+                layer.flat_map(Member::shares).unzip();
+            for (predicted, share) in predict_all(&pipelines, &table)?.iter().zip(shares) {
+                blend.add_scaled(predicted, share);
+            }
         }
         self.calibration.apply(&mut blend);
         Ok(blend)
+    }
+
+    /// Prepared rows with the predictions of the first layer; `None` where there is no second one.
+    fn second_layer(&self, table: &Table) -> Result<Option<Table>, PredictError> {
+        if self.base.is_empty() {
+            return Ok(None);
+        }
+        let pipelines: Vec<&FittedPipeline> = self.base.iter().flat_map(|member| &member.pipelines).collect();
+        let mut predicted = predict_all(&pipelines, table)?.into_iter();
+        let means: Vec<Predictions> =
+            self.base.iter().map(|member| mean(predicted.by_ref().take(member.pipelines.len()))).collect();
+        extended(table, &means).map(Some)
     }
 
     /// Brings back what [`Model::save`] gave.
@@ -174,24 +201,11 @@ impl Ensemble {
     /// [`LoadError`].
     pub fn load(state: &State, task: Task) -> Result<Self, LoadError> {
         let preparation = Preparation::load(state.part("preparation")?)?;
-        let labels: Vec<String> = state.read("labels")?;
-        let weights: Vec<f64> = state.read("weights")?;
-        let counts: Vec<usize> = state.read("pipeline_counts")?;
-        if labels.is_empty() || labels.len() != weights.len() || labels.len() != counts.len() {
-            return Err(LoadError::damaged("labels", "members do not match their weights"));
-        }
         let steps = FittedSteps::load(state)?;
-        let mut members = Vec::with_capacity(labels.len());
-        for (index, ((label, weight), count)) in labels.into_iter().zip(weights).zip(counts).enumerate() {
-            if count == 0 || !weight.is_finite() {
-                return Err(LoadError::damaged(&label, "no pipeline, or no finite weight"));
-            }
-            let pipelines = (0..count)
-                .map(|fold| {
-                    FittedPipeline::load_sharing(state.part(&format!("member_{index}_{fold}"))?, &steps)
-                })
-                .collect::<Result<_, LoadError>>()?;
-            members.push(Member { label, weight, pipelines });
+        let members = load_members(state, "member", &steps)?;
+        let base = load_members(state, "base", &steps)?;
+        if members.is_empty() || base.is_empty() && members.iter().any(|member| member.is_stacked) {
+            return Err(LoadError::damaged("members", "none, or a second layer without a first"));
         }
         let calibration = match state.value("temperature")?.as_f64() {
             Some(temperature) if temperature.is_finite() && temperature > 0.0 => {
@@ -200,7 +214,7 @@ impl Ensemble {
             Some(_) => return Err(LoadError::damaged("temperature", "not positive")),
             None => Calibration::None,
         };
-        Ok(Self { task, preparation, members, calibration })
+        Ok(Self { task, preparation, members, base, calibration })
     }
 }
 
@@ -224,23 +238,69 @@ impl Model for Ensemble {
             Calibration::None => None,
             Calibration::Temperature(temperature) => Some(temperature),
         };
-        let labels: Vec<&str> = self.members.iter().map(|member| member.label.as_str()).collect();
-        let weights: Vec<f64> = self.members.iter().map(|member| member.weight).collect();
-        let counts: Vec<usize> = self.members.iter().map(|member| member.pipelines.len()).collect();
+        let describe = |members: &[Member]| -> serde_json::Value {
+            let one = |member: &Member| {
+                json!({
+                    "label": member.label,
+                    "weight": member.weight,
+                    "pipelines": member.pipelines.len(),
+                    "is_stacked": member.is_stacked,
+                })
+            };
+            members.iter().map(one).collect()
+        };
         let mut state = State::new(json!({
-            "labels": labels,
-            "weights": weights,
-            "pipeline_counts": counts,
+            "member": describe(&self.members),
+            "base": describe(&self.base),
             "temperature": temperature,
         }))
         .with_part("preparation", self.preparation.save());
         let mut steps = StepPool::default();
-        for (index, member) in self.members.iter().enumerate() {
-            for (fold, pipeline) in member.pipelines.iter().enumerate() {
-                let saved = pipeline.save_sharing(&mut steps);
-                state = state.with_part(&format!("member_{index}_{fold}"), saved);
+        for (layer, members) in [("member", &self.members), ("base", &self.base)] {
+            for (index, member) in members.iter().enumerate() {
+                for (fold, pipeline) in member.pipelines.iter().enumerate() {
+                    let saved = pipeline.save_sharing(&mut steps);
+                    state = state.with_part(&format!("{layer}_{index}_{fold}"), saved);
+                }
             }
         }
         steps.into_parts(state)
     }
+}
+
+/// What is stored of a member besides its pipelines.
+#[derive(serde::Deserialize)]
+struct StoredMember {
+    label: String,
+    weight: f64,
+    pipelines: usize,
+    is_stacked: bool,
+}
+
+fn load_members(state: &State, layer: &str, steps: &FittedSteps) -> Result<Vec<Member>, LoadError> {
+    let stored: Vec<StoredMember> = state.read(layer)?;
+    let load = |(index, stored): (usize, StoredMember)| {
+        let StoredMember { label, weight, pipelines: count, is_stacked } = stored;
+        if count == 0 || !weight.is_finite() {
+            return Err(LoadError::damaged(&label, "no pipeline, or no finite weight"));
+        }
+        let pipelines = (0..count)
+            .map(|fold| FittedPipeline::load_sharing(state.part(&format!("{layer}_{index}_{fold}"))?, steps))
+            .collect::<Result<_, LoadError>>()?;
+        Ok(Member { label, weight, pipelines, is_stacked })
+    };
+    stored.into_iter().enumerate().map(load).collect()
+}
+
+/// The mean of at least one prediction.
+fn mean(predictions: impl ExactSizeIterator<Item = Predictions>) -> Predictions {
+    let share = 1.0 / predictions.len() as f64;
+    let mut sum = Predictions::new(1, Vec::new());
+    for predicted in predictions {
+        if sum.values.is_empty() {
+            sum = Predictions::new(predicted.outputs, vec![0.0; predicted.values.len()]);
+        }
+        sum.add_scaled(&predicted, share);
+    }
+    sum
 }

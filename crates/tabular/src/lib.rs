@@ -14,10 +14,11 @@ pub mod portfolio;
 pub mod preparation;
 pub mod problem;
 pub mod scoring;
+pub mod stacking;
 
 pub use cross_validation::{CrossValidation, FoldOutcome, TrialOutcome};
 pub use ensemble::{Calibration, Ensemble, Member};
-pub use ladder::Ladder;
+pub use ladder::{FirstLook, Ladder};
 pub use pipeline::{Effort, FittedPipeline, Pipeline, PipelineStep};
 pub use pipeline_space::PipelineSpace;
 pub use preparation::Preparation;

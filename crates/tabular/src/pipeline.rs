@@ -66,12 +66,39 @@ impl Pipeline {
         fold_key: &str,
         ctx: &Ctx<'_>,
     ) -> Result<(FittedPipeline, Fitted), FitError> {
+        self.run(sample, fold_key, ctx, |sample| self.learner.fit(&self.config, sample, ctx))
+    }
+
+    /// Fits on all of `sample.train` what was fitted on its folds before, with what validation rows decided there.
+    ///
+    /// The steps are fitted again, under `key` as in [`Pipeline::fit`]; `sample` has no validation rows.
+    ///
+    /// # Errors
+    /// As [`Learner::refit`].
+    pub fn refit(
+        &self,
+        sample: Sample<'_>,
+        key: &str,
+        folds: &[FittedPipeline],
+        ctx: &Ctx<'_>,
+    ) -> Result<(FittedPipeline, Fitted), FitError> {
+        let models: Vec<&dyn Model> = folds.iter().map(|fold| &*fold.model).collect();
+        self.run(sample, key, ctx, |sample| self.learner.refit(&self.config, sample, &models, ctx))
+    }
+
+    fn run(
+        &self,
+        sample: Sample<'_>,
+        fold_key: &str,
+        ctx: &Ctx<'_>,
+        learn: impl FnOnce(Sample<'_>) -> Result<Fitted, FitError>,
+    ) -> Result<(FittedPipeline, Fitted), FitError> {
         let (steps, fitted) = if self.steps.is_empty() {
-            (Vec::new(), self.learner.fit(&self.config, sample, ctx)?)
+            (Vec::new(), learn(sample)?)
         } else {
             let prepared = self.prepare(sample, fold_key, ctx)?;
             let sample = Sample { data: &prepared.data, ..sample };
-            (prepared.steps.clone(), self.learner.fit(&self.config, sample, ctx)?)
+            (prepared.steps.clone(), learn(sample)?)
         };
         let Fitted { model, valid_predictions, cut_short } = fitted;
         let model: Arc<dyn Model> = Arc::from(model);
@@ -161,14 +188,26 @@ impl FittedPipeline {
     /// # Errors
     /// [`PredictError`].
     pub fn predict(&self, table: &Table) -> Result<Predictions, PredictError> {
-        if self.steps.is_empty() {
-            return self.model.predict(table);
-        }
-        let mut table = table.clone();
-        for step in &self.steps {
-            table = step.transform.apply(&table)?;
-        }
-        self.model.predict(&table)
+        self.model.predict(&self.transform(table)?)
+    }
+
+    /// The rows as the model takes them: after all steps.
+    ///
+    /// # Errors
+    /// [`PredictError`].
+    pub fn transform(&self, table: &Table) -> Result<Table, PredictError> {
+        self.steps.iter().try_fold(table.clone(), |table, step| step.transform.apply(&table))
+    }
+
+    /// Whether both pipelines have the very same fitted steps, so that rows need only be transformed once.
+    pub fn shares_steps(&self, other: &Self) -> bool {
+        let same = |(a, b): (&FittedStep, &FittedStep)| Arc::ptr_eq(&a.transform, &b.transform);
+        self.steps.len() == other.steps.len() && self.steps.iter().zip(&other.steps).all(same)
+    }
+
+    /// Bytes of the fitted numbers, steps included.
+    pub fn size_bytes(&self) -> usize {
+        self.save().size_bytes()
     }
 
     /// As plain data that needs nothing else.

@@ -70,10 +70,30 @@ const ROWS: &[Row] = &[
     row("gaussian_naive_bayes", &[], (0, 100_000)),
 ];
 
+/// What a second layer is made of: calm learners, for it has few new things to learn and much to overfit.
+const SECOND_LAYER: &[Row] = &[
+    row("linear", &[], ANY),
+    row(
+        "boosted_trees",
+        &[("learning_rate", Float(0.03)), ("leaves", Int(8)), ("min_rows", Int(40)), ("l2", Float(10.0))],
+        ANY,
+    ),
+    row("symmetric_trees", &[("depth", Int(4)), ("l2", Float(10.0))], ANY),
+];
+
+/// The second layer's list as configurations of a space, in order, without those that do not fit.
+pub fn second_layer(space: &PipelineSpace) -> Vec<Config> {
+    configs_of(SECOND_LAYER, space, usize::MAX)
+}
+
 /// The list as configurations of a space, in order, without those that do not fit.
 pub fn configs(space: &PipelineSpace, row_count: usize) -> Vec<Config> {
+    configs_of(ROWS, space, row_count)
+}
+
+fn configs_of(list: &[Row], space: &PipelineSpace, row_count: usize) -> Vec<Config> {
     let mut configs: Vec<Config> = Vec::new();
-    for Row { learner, values, rows } in ROWS {
+    for Row { learner, values, rows } in list {
         if row_count < rows.0 || row_count > rows.1 {
             continue;
         }

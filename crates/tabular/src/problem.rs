@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use kaizen_base::Signal;
+use kaizen_base::{Seed, Signal};
 use kaizen_metrics::Direction;
 use kaizen_model::FitError;
 use kaizen_search::{Ctx, Failure, Fidelity, Objective, Problem, TrialId};
@@ -33,6 +33,9 @@ pub trait Keeper: Send + Sync {
     /// The folds of the stage that starts at fold `from`, pipelines included, if they were kept.
     fn restore(&self, trial: TrialId, from: usize) -> Option<Vec<FoldOutcome>>;
 }
+
+/// By how much a share of the folds may miss one fold through rounding.
+const WHOLE_FOLD: f64 = 1e-9;
 
 /// Time without limit.
 #[derive(Clone, Copy, Debug)]
@@ -122,6 +125,39 @@ impl TabularProblem {
         }
     }
 
+    /// The pipeline of a configuration fitted on all rows, after its `folds`; `None` where it was rounded off early.
+    ///
+    /// # Errors
+    /// [`FitError`].
+    pub fn refit(
+        &self,
+        config: &Config,
+        folds: &[FittedPipeline],
+        seed: Seed,
+        signal: &Signal,
+    ) -> Result<Option<FittedPipeline>, FitError> {
+        let pipeline = self.pipelines.pipeline(config).map_err(|error| FitError::Unfit(error.to_string()))?;
+        self.cv.refit(&pipeline, folds, seed, signal)
+    }
+
+    /// A first look: the first fold with a share of its training rows, the same for every trial. Nothing of it is kept.
+    fn evaluate_sample(
+        &self,
+        config: &Config,
+        row_share: f64,
+        until: Fidelity,
+        ctx: &mut Ctx<'_>,
+    ) -> Result<(), Failure> {
+        let pipeline = self.pipelines.pipeline(config).map_err(|error| Failure::Fit(error.to_string()))?;
+        let signal = self.pacer.stage(1)(ctx.signal);
+        let predictions = self.cv.sample_fold(&pipeline, row_share, ctx.seed, &signal).map_err(failure)?;
+        let rows = &self.cv.folds[0].valid;
+        let value =
+            self.scoring.value(rows, &predictions).map_err(|error| Failure::Fit(error.to_string()))?;
+        ctx.report(until, &[value]);
+        Ok(())
+    }
+
     fn kept(&self, trial: TrialId, fold_count: usize) -> Vec<FoldOutcome> {
         let mut folds: Vec<FoldOutcome> = Vec::new();
         while folds.len() < fold_count {
@@ -139,6 +175,13 @@ impl TabularProblem {
     }
 }
 
+fn failure(error: FitError) -> Failure {
+    match error {
+        FitError::Stopped => Failure::Stopped,
+        FitError::Unfit(why) => Failure::Fit(why),
+    }
+}
+
 impl Problem for TabularProblem {
     fn space(&self) -> &Space {
         self.pipelines.space()
@@ -150,6 +193,10 @@ impl Problem for TabularProblem {
 
     fn evaluate(&self, config: &Config, until: Fidelity, ctx: &mut Ctx<'_>) -> Result<(), Failure> {
         let total = self.cv.folds.len();
+        let row_share = until.share() * total as f64;
+        if row_share < 1.0 - WHOLE_FOLD {
+            return self.evaluate_sample(config, row_share, until, ctx);
+        }
         let until = until.steps(total);
         let mut outcome = self.outcome(ctx.trial).unwrap_or_default();
         let from = outcome.folds.len();
@@ -159,10 +206,7 @@ impl Problem for TabularProblem {
             let slice = self.pacer.stage(until - from);
             let signal = ctx.signal;
             let folds = self.cv.fit_folds(&pipeline, from, until, ctx.seed, &|| slice(signal));
-            let mut folds = folds.map_err(|error| match error {
-                FitError::Stopped => Failure::Stopped,
-                FitError::Unfit(why) => Failure::Fit(why),
-            })?;
+            let mut folds = folds.map_err(failure)?;
             if self.keeper.keep(ctx.trial, from, &folds).map_err(Failure::Fit)? {
                 for fold in &mut folds {
                     fold.pipeline = None;

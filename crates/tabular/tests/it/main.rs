@@ -2,19 +2,21 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod stacking;
+
 use std::sync::Arc;
 
-use kaizen_base::{ManualClock, Seed, Signal};
+use kaizen_base::{Flow, ManualClock, Seed, Signal};
 use kaizen_learners::LEARNERS;
-use kaizen_model::{Dataset, Model as _, Shape, Task};
+use kaizen_model::{Dataset, Model as _, Shape, Task, View};
 use kaizen_search::samplers::{Portfolio, Random};
-use kaizen_search::{Budget, MemoryJournal, Plan, Problem as _, State, Study};
+use kaizen_search::{Budget, Ctx, Fidelity, MemoryJournal, Plan, Problem as _, State, Study, TrialId};
 use kaizen_table::{Column, RowLabels, SplitPlan, Table};
 use kaizen_tabular::ensemble::fit_temperature;
 use kaizen_tabular::pipeline_space::Columns;
 use kaizen_tabular::{
-    Calibration, CrossValidation, Ensemble, InMemory, Ladder, Member, PipelineSpace, Preparation, Scoring,
-    TabularProblem, Unhurried, portfolio,
+    Calibration, CrossValidation, Ensemble, FirstLook, FittedPipeline, InMemory, Ladder, Member,
+    PipelineSpace, Preparation, Scoring, TabularProblem, Unhurried, portfolio,
 };
 
 const ROWS: usize = 240;
@@ -64,7 +66,7 @@ fn study(problem: &TabularProblem, trials: u32) -> Study {
         space: problem.space().clone(),
         objectives: problem.objectives().to_vec(),
         sampler: Box::new(Portfolio::new(starts, Box::new(Random))),
-        scheduler: Box::new(Ladder::new(FOLDS, 2, full)),
+        scheduler: Box::new(Ladder::new(FOLDS, 2, FirstLook::Fold, full)),
         budget: Budget::trials(trials),
         seed: Seed(3),
         journal: Box::new(MemoryJournal::default()),
@@ -115,6 +117,7 @@ fn a_blend_predicts_the_same_bits_after_loading() {
             label: trial.id.to_string(),
             weight: 0.25,
             pipelines: problem.pipelines_of(trial.id, FOLDS),
+            is_stacked: false,
         })
         .collect();
     assert!(members.iter().all(|member| member.pipelines.len() == FOLDS));
@@ -123,6 +126,7 @@ fn a_blend_predicts_the_same_bits_after_loading() {
         task: Task::Binary,
         preparation: Preparation::new(columns, Vec::new()),
         members,
+        base: Vec::new(),
         calibration: Calibration::Temperature(1.25),
     };
     let (table, _) = table();
@@ -160,4 +164,69 @@ fn temperatures_mend_what_is_overconfident_and_leave_the_rest() {
     };
     // The inverse of 0.5 is 2; 4,000 rows leave about 3 % of standard error.
     assert!((found - 2.0).abs() < 0.25, "{found}");
+}
+
+fn rounds(pipeline: &FittedPipeline) -> Option<usize> {
+    match pipeline.model().view() {
+        View::Trees { rounds, .. } => Some(rounds.iter().sum()),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_refit_takes_over_what_the_folds_settled() {
+    let problem = problem("roc_auc");
+    let trials = portfolio::configs(&problem.pipelines, ROWS).len() as u32;
+    let study = study(&problem, trials);
+    let (table, truth) = table();
+    let labels: Vec<u32> = (0..ROWS as u32).collect();
+    let mut settled = 0;
+    for trial in study.history().trials() {
+        let name = problem.pipelines.learner_of(&trial.config).to_owned();
+        let folds = problem.pipelines_of(trial.id, FOLDS);
+        let again = || problem.refit(&trial.config, &folds, Seed(1), &Signal::new()).unwrap().unwrap();
+        let fitted = again();
+        let predictions = fitted.predict(&table).unwrap();
+        assert_eq!(again().predict(&table).unwrap(), predictions, "{name}: the same seed, the same model");
+        if name != "dummy" {
+            let value = problem.scoring.value(&labels, &predictions).unwrap();
+            assert!(value > 0.8, "{name}: {value} on its own rows");
+        }
+        if name == "boosted_trees" || name == "symmetric_trees" {
+            let mean = folds.iter().filter_map(rounds).sum::<usize>() as f64 / FOLDS as f64;
+            assert_eq!(rounds(&fitted), Some(mean.round() as usize), "{name}");
+            settled += 1;
+            let hurried = Signal::new();
+            hurried.raise(Flow::Finish);
+            let cut = problem.refit(&trial.config, &folds, Seed(1), &hurried);
+            assert!(!matches!(cut, Ok(Some(_))), "{name}: cut short, yet shipped");
+        }
+    }
+    assert!(settled >= 2 && truth.len() == ROWS);
+}
+
+#[test]
+fn a_first_look_measures_and_keeps_nothing() {
+    let problem = problem("roc_auc");
+    let config = portfolio::configs(&problem.pipelines, ROWS).swap_remove(1);
+    let clock = ManualClock::new();
+    let mut reported = Vec::new();
+    let task = kaizen_search::Task {
+        trial: TrialId(0),
+        config,
+        reached: None,
+        from: None,
+        until: Fidelity::of(1, 6 * 4).unwrap(),
+        seed: Seed(1),
+        signal: Signal::new(),
+    };
+    let mut sink = |fidelity: Fidelity, values: &[f64]| {
+        reported.push((fidelity, values[0]));
+        Flow::Continue
+    };
+    problem.evaluate(&task.config, task.until, &mut Ctx::new(&task, &clock, &mut sink)).unwrap();
+    assert!(problem.outcome(TrialId(0)).is_none());
+    let [(fidelity, value)] = reported[..] else { panic!("{reported:?}") };
+    assert_eq!(fidelity, task.until);
+    assert!(value > 0.6, "{value}");
 }
