@@ -101,10 +101,8 @@ pub fn fit(
         clock: Arc::clone(clock),
         keeper: &keeper,
         threads,
-        end_seconds: limit.map_or(f64::INFINITY, |limit| {
-            let layer = if stack::applies(request, &plan) { stack::TIME_SHARE * limit } else { 0.0 };
-            limit - closing_seconds(limit, &plan) - layer
-        }),
+        end_seconds: limit.map_or(f64::INFINITY, |limit| limit - closing_seconds(limit, &plan)),
+        jobs_after: if stack::applies(request, &plan) { stack::JOBS } else { 0.0 },
         limit_seconds: limit,
         folder: Some(Arc::clone(&folder)),
     };

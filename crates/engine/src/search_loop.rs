@@ -54,6 +54,9 @@ const FEW_ROWS: usize = 4_000;
 const SAMPLE_ROWS: usize = 8_000;
 const MOST_SAMPLING: usize = 16;
 
+/// The most of the search's time that is left for what comes after it.
+const AFTER_SHARE: f64 = 0.3;
+
 /// Trials of a run without any limit.
 const DEFAULT_TRIALS: usize = 60;
 
@@ -101,6 +104,8 @@ pub(crate) struct Setting<'a> {
     /// When the search is to end, on the clock; infinity without a limit.
     pub end_seconds: f64,
     pub limit_seconds: Option<f64>,
+    /// Whole repeats for which time is to be left, on average ones, 0 or more.
+    pub jobs_after: f64,
     pub folder: Option<Arc<RunFolder>>,
 }
 
@@ -130,7 +135,8 @@ pub(crate) fn search(
     };
     loop {
         let now = setting.clock.now_seconds();
-        let left = setting.end_seconds - now;
+        let after = (setting.jobs_after * searched.mean_seconds()).min(AFTER_SHARE * setting.end_seconds);
+        let left = setting.end_seconds - now - after;
         if left < LAST_SECONDS.max(LAST_SHARE * searched.mean_seconds()) {
             break;
         }

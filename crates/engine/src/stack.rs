@@ -23,8 +23,8 @@ const LEAST_ROWS: usize = 1_000;
 /// Folds below which what a second layer learns from comes from too different models.
 const LEAST_FOLDS: usize = 3;
 
-/// The share of the time limit that a second layer is given.
-pub(crate) const TIME_SHARE: f64 = 0.3;
+/// Whole repeats that a second layer takes about as long as: its own, and those of the proof.
+pub(crate) const JOBS: f64 = 12.0;
 
 /// A second layer that has proved itself.
 pub(crate) struct Stacked {
