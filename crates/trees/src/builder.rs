@@ -7,6 +7,7 @@ use crate::bins::{Bins, Column};
 use crate::ensemble::{ColumnCoding, Ensemble, LEAF, Node, SET, TreeSpan, encode_test};
 use crate::error::{Result, TreesError};
 use crate::grower::{Grown, GrownNode, Shape};
+use crate::row::LazyWalk;
 
 /// An ensemble under construction.
 pub(crate) struct Builder {
@@ -38,6 +39,7 @@ impl Builder {
             sets: Vec::new(),
             values: Vec::new(),
             covers: Vec::new(),
+            row_walk: LazyWalk::default(),
         };
         Self { ensemble, start_count: 0 }
     }
@@ -172,6 +174,7 @@ impl Builder {
                 *column = ColumnCoding::Unused;
             }
         }
+        self.ensemble.row_walk = LazyWalk::default();
         self.ensemble
     }
 }

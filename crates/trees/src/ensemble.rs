@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use crate::bins::{Bins, Coding, FeatureData, code_of_level, code_of_number};
 use crate::error::{Result, TreesError};
 use crate::ordered::Statistic;
+use crate::row::LazyWalk;
 use crate::splitter::Test;
 
 /// Rows that go through all trees together.
@@ -91,6 +92,8 @@ pub struct Ensemble {
     pub(crate) values: Vec<f32>,
     /// Training rows in each leaf.
     pub(crate) covers: Vec<f32>,
+    /// The trees as single rows walk them.
+    pub(crate) row_walk: LazyWalk,
 }
 
 impl Ensemble {

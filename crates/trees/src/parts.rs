@@ -6,6 +6,7 @@ use crate::bins::Coding;
 use crate::ensemble::{ColumnCoding, Ensemble, LEAF, MISSING_RIGHT, Node, SET, TreeSpan};
 use crate::error::{Result, TreesError};
 use crate::ordered::Statistic;
+use crate::row::LazyWalk;
 
 /// Kinds of columns in [`EnsembleParts::column_kinds`].
 const UNUSED: u8 = 0;
@@ -141,6 +142,7 @@ impl Ensemble {
             sets,
             values: parts.values.clone(),
             covers: parts.covers.clone(),
+            row_walk: LazyWalk::default(),
         })
     }
 }
