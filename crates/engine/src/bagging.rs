@@ -14,8 +14,8 @@ use crate::request::{FitRequest, Preset};
 
 /// Microseconds that one tree takes for one row, and one call of any model besides: what the example `latency` prints
 /// for a blend, divided by its trees. Fixed figures and not measurements, so that the choice is reproducible.
-const TREE_MICROSECONDS: f64 = 0.025;
-const CALL_MICROSECONDS: f64 = 2.0;
+const TREE_MICROSECONDS: f64 = 0.016;
+const CALL_MICROSECONDS: f64 = 2.5;
 const OPAQUE_MICROSECONDS: f64 = 30.0;
 
 /// What the default preset allows one row, in microseconds.

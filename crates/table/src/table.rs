@@ -96,6 +96,21 @@ impl Table {
         })
     }
 
+    /// The columns called `names`, in that order; names are different from each other.
+    ///
+    /// # Errors
+    /// [`TableError::NoColumn`] with the first name that is not there, [`TableError::DuplicateName`].
+    pub fn pick(&self, names: &[String]) -> Result<Self, TableError> {
+        // Rows read by a model's own schema have its columns at its places, and one row must not pay for a search.
+        let begins =
+            self.columns.iter().zip(names).take_while(|(column, name)| column.name == **name).count();
+        if begins == names.len() {
+            return Ok(Self { columns: self.columns[..begins].to_vec(), row_count: self.row_count });
+        }
+        let columns = names.iter().map(|name| self.require(name).cloned()).collect::<Result<_, _>>()?;
+        Self::new(columns, self.row_count)
+    }
+
     /// This table without the columns for which `drop` holds.
     #[must_use]
     pub fn without(&self, drop: impl Fn(&Column) -> bool) -> Self {
@@ -161,6 +176,21 @@ mod tests {
         assert_eq!(uneven.err(), Some(TableError::Length { name: "b".to_owned(), rows: 2, expected: 1 }));
         let twice = Table::from_columns(vec![Column::number("a", vec![1.0]), Column::number("a", vec![2.0])]);
         assert_eq!(twice.err(), Some(TableError::DuplicateName("a".to_owned())));
+    }
+
+    #[test]
+    fn columns_are_picked_from_their_places_or_by_name() {
+        let one = |name: &str, value| Column::number(name, vec![value]);
+        let table = Table::from_columns(vec![one("a", 1.0), one("b", 2.0), one("c", 3.0)]).unwrap();
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let picked = |wanted: &[&str]| {
+            let picked = table.pick(&names(wanted)).unwrap();
+            picked.columns().iter().map(|column| column.name.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(picked(&["a", "b"]), ["a", "b"]);
+        assert_eq!(picked(&["c", "a"]), ["c", "a"]);
+        assert!(matches!(table.pick(&names(&["a", "x"])), Err(TableError::NoColumn { .. })));
+        assert!(matches!(table.pick(&names(&["b", "b"])), Err(TableError::DuplicateName(_))));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use kaizen_model::{FittedTransform, LoadError, PredictError, State};
-use kaizen_table::Table;
+use kaizen_table::{Table, TableError};
 use serde_json::json;
 
 /// Chosen columns and the fitted shared steps.
@@ -33,17 +33,10 @@ impl Preparation {
     /// # Errors
     /// [`PredictError`] when a column is missing or has another type.
     pub fn apply(&self, table: &Table) -> Result<Table, PredictError> {
-        let mut columns = Vec::with_capacity(self.columns.len());
-        for (place, name) in self.columns.iter().enumerate() {
-            // Tables that were read by the model's own schema have the columns in order.
-            let column = match table.columns().get(place) {
-                Some(column) if column.name == *name => column,
-                _ => table.column(name).ok_or_else(|| PredictError::NoColumn(name.clone()))?,
-            };
-            columns.push(Arc::clone(column));
-        }
-        let mut table = Table::new(columns, table.row_count())
-            .map_err(|error| PredictError::NoColumn(error.to_string()))?;
+        let mut table = table.pick(&self.columns).map_err(|error| match error {
+            TableError::NoColumn { name, .. } => PredictError::NoColumn(name),
+            other => PredictError::NoColumn(other.to_string()),
+        })?;
         for (_, step) in &self.steps {
             table = step.apply(&table)?;
         }

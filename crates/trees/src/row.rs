@@ -119,6 +119,12 @@ impl Ensemble {
                 }
                 _ => self.one_by_one(walk, trees, compiled, codes, &seen),
             };
+            if let [score] = scores {
+                for (_, value) in trees.iter().zip(leaves) {
+                    *score += f64::from(self.values[value as usize]);
+                }
+                continue;
+            }
             for (tree, first_value) in trees.iter().zip(leaves) {
                 let outputs = tree.output_count as usize;
                 let values = &self.values[first_value as usize..][..outputs];
