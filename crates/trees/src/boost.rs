@@ -15,65 +15,15 @@ use crate::error::{Result, TreesError};
 use crate::grower::{self, Grown, Limits, Plan, draw_share};
 use crate::histogram::{Layout, Pool};
 use crate::kernel::{LaneSet, Packed};
-use crate::leaves::{self, LeafRule};
+use crate::input::{Start, TrainInput, check_input};
+use crate::leaves::{self, LeafModels, LeafRule};
+use crate::linear::{LinearFit, LinearModels, Numbers};
 use crate::objective::CHUNK;
 use crate::ordered::{self, OrderedInput};
 use crate::params::{BoostParams, Categories, Growth, Objective, SplitScore};
 use crate::sampling;
 use crate::splitter::{Rule, Unit};
 use crate::symmetric::{self, SymmetricRule};
-
-/// Where boosting starts.
-#[derive(Clone, Copy, Debug, Default)]
-pub enum Start<'a> {
-    /// At the best constant.
-    #[default]
-    Constant,
-    /// At given raw scores `[table rows, outputs]`; the ensemble then predicts what is to be added to them.
-    Scores(&'a [f64]),
-    /// At an ensemble trained on the same binned table; the result contains its trees.
-    Ensemble(&'a Ensemble),
-}
-
-/// A loss of raw scores `[valid rows, outputs]`; lower is better.
-pub type Evaluate<'a> = &'a (dyn Fn(&[f64]) -> f64 + Sync);
-
-/// What to learn from. Arrays are indexed by row of the binned table; only the listed rows are looked at.
-#[derive(Clone, Copy)]
-pub struct TrainInput<'a> {
-    /// The binned table.
-    pub bins: &'a Bins,
-    /// Rows to learn from, each at most once.
-    pub rows: &'a [u32],
-    /// Rows on which the loss is followed and the best round is chosen.
-    pub valid_rows: Option<&'a [u32]>,
-    /// Target of each table row; a class index for softmax.
-    pub target: &'a [f64],
-    /// Weight of each table row, finite and not negative; `None` is 1.
-    pub weights: Option<&'a [f64]>,
-    /// Where boosting starts.
-    pub start: Start<'a>,
-    /// Features that may be used, ascending; `None` is all.
-    pub features: Option<&'a [u32]>,
-    /// Loss of raw validation scores `[valid rows, outputs]`, lower is better; `None` is the objective's own.
-    pub evaluate: Option<Evaluate<'a>>,
-}
-
-impl<'a> TrainInput<'a> {
-    /// All features, equal weights, no validation rows, a constant start.
-    pub fn new(bins: &'a Bins, rows: &'a [u32], target: &'a [f64]) -> Self {
-        Self {
-            bins,
-            rows,
-            valid_rows: None,
-            target,
-            weights: None,
-            start: Start::Constant,
-            features: None,
-            evaluate: None,
-        }
-    }
-}
 
 /// What the caller hears after each round.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -107,7 +57,8 @@ pub struct Trained {
 ///
 /// # Errors
 /// [`TreesError::Shape`], [`TreesError::Parameter`], [`TreesError::Target`] and [`TreesError::Weight`] for input that
-/// does not fit; [`TreesError::NoRows`] without rows or weight; [`TreesError::Stopped`] if told to stop.
+/// does not fit; [`TreesError::ValuesNeeded`] for linear leaves without raw values; [`TreesError::NoRows`] without rows
+/// or weight; [`TreesError::Stopped`] if told to stop.
 pub fn train(
     input: &TrainInput<'_>,
     params: &BoostParams,
@@ -152,57 +103,6 @@ pub fn automatic_rate(objective: &Objective, row_count: usize, rounds: u32) -> f
     };
     let rate = math::exp(slope * math::ln(row_count.max(1) as f64) + intercept);
     (rate * math::pow(f64::from(rounds.max(1)) / 1000.0, by_rounds)).clamp(1e-6, 0.5)
-}
-
-pub(crate) fn check_input(input: &TrainInput<'_>, params: &BoostParams) -> Result<()> {
-    let table_rows = input.bins.row_count();
-    let shape = |what, expected, found| Err(TreesError::Shape { what, expected, found });
-    if input.target.len() < table_rows {
-        return shape("target", table_rows, input.target.len());
-    }
-    if input.rows.is_empty() {
-        return Err(TreesError::NoRows);
-    }
-    for rows in [Some(input.rows), input.valid_rows].into_iter().flatten() {
-        if let Some(row) = rows.iter().find(|row| **row as usize >= table_rows) {
-            return shape("row", table_rows, *row as usize);
-        }
-        params.objective.check_targets(input.target, rows)?;
-    }
-    if let Some(weights) = input.weights {
-        if weights.len() < table_rows {
-            return shape("weights", table_rows, weights.len());
-        }
-        for row in input.rows.iter().chain(input.valid_rows.unwrap_or_default()) {
-            let value = weights[*row as usize];
-            if !(value >= 0.0 && value.is_finite()) {
-                return Err(TreesError::Weight { row: *row as usize, value });
-            }
-        }
-        if input.rows.iter().all(|row| weights[*row as usize] == 0.0) {
-            return Err(TreesError::NoRows);
-        }
-    }
-    let features = input.bins.feature_count();
-    if let Some(feature) = input.features.unwrap_or_default().iter().find(|f| **f as usize >= features) {
-        return shape("feature", features, *feature as usize);
-    }
-    if !params.monotone.is_empty() && params.monotone.len() != features {
-        return shape("monotone", features, params.monotone.len());
-    }
-    if let Some(feature) = params.interactions.iter().flatten().find(|f| **f as usize >= features) {
-        return shape("interaction", features, *feature as usize);
-    }
-    let outputs = params.objective.output_count();
-    match input.start {
-        Start::Scores(scores) if scores.len() < table_rows * outputs => {
-            shape("starting scores", table_rows * outputs, scores.len())
-        }
-        Start::Ensemble(ensemble) if ensemble.output_count != outputs => {
-            shape("outputs of the starting ensemble", outputs, ensemble.output_count)
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Training as seen under one order of the rows.
@@ -272,7 +172,7 @@ fn start_scores(
             .iter()
             .flat_map(|row| scores[*row as usize * outputs..(*row as usize + 1) * outputs].iter().copied())
             .collect(),
-        Start::Ensemble(_) => builder.ensemble().predict_columns(bins, rows),
+        Start::Ensemble(_) => builder.ensemble().predict_columns(bins, input.values.unwrap_or_default(), rows),
     }
 }
 
@@ -408,7 +308,8 @@ impl<'a> Trainer<'a> {
         };
         let unit = (!self.is_symmetric()).then_some(unit);
         let input = self.input;
-        let mut model_values = Vec::new();
+        let numbers = Numbers(input.values.unwrap_or_default());
+        let mut of_model = LeafModels::default();
         let mut counts = Vec::new();
         for (index, state) in self.states.iter_mut().enumerate() {
             let known = (index == learner).then_some(draw.is_all());
@@ -423,14 +324,21 @@ impl<'a> Trainer<'a> {
                 outputs.clone(),
                 unit.filter(|_| index == learner),
             );
-            leaves::apply(&mut state.scores, self.outputs, &leaf_of, &values, outputs.clone());
+            let linear = self.params.linear.map_or_else(LinearModels::default, |linear| {
+                let output = outputs.start;
+                let (ridge, derivatives) = (linear.ridge, &state.derivatives);
+                let fit = LinearFit { rule: &rule, ridge, input, numbers, draw: &draw, derivatives, output };
+                fit.fit(&grown, &leaf_of, &state.bins)
+            });
+            let models = LeafModels { values, linear };
+            leaves::apply(&mut state.scores, self.outputs, &leaf_of, &models, numbers, outputs.clone());
             if index == 0 {
                 counts = leaves::counts(&leaf_of, input.rows, grown.leaves.len());
-                model_values = values;
+                of_model = models;
             }
         }
-        self.apply_valid(&grown, &model_values, outputs.clone());
-        self.builder.add(&grown, outputs, &model_values, &counts);
+        self.apply_valid(&grown, &of_model, outputs.clone());
+        self.builder.add(&grown, outputs, &of_model, &counts);
         Ok(true)
     }
 
@@ -506,17 +414,17 @@ impl<'a> Trainer<'a> {
         self.params.random_strength * self.states[learner].derivatives.root_mean_square() * fading
     }
 
-    /// Adds the tree's values to the scores of the validation rows.
-    fn apply_valid(&mut self, grown: &Grown, values: &[f32], outputs: std::ops::Range<usize>) {
+    /// Adds what the tree predicts to the scores of the validation rows.
+    fn apply_valid(&mut self, grown: &Grown, models: &LeafModels, outputs: std::ops::Range<usize>) {
         let stride = self.outputs;
-        let width = outputs.len();
         let valid_rows = self.input.valid_rows.unwrap_or_default();
+        let numbers = Numbers(self.input.values.unwrap_or_default());
         let bins = &self.states[0].bins;
         self.valid_scores.par_chunks_mut(CHUNK * stride).zip(valid_rows.par_chunks(CHUNK)).for_each(
             |(scores, rows)| {
                 for (score, row) in scores.chunks_exact_mut(stride).zip(rows) {
                     let leaf = grown.leaf_of(bins, *row as usize);
-                    leaves::add_values(&mut score[outputs.clone()], values, leaf, width);
+                    models.add_to(&mut score[outputs.clone()], leaf, *row as usize, numbers);
                 }
             },
         );

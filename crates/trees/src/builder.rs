@@ -7,6 +7,8 @@ use crate::bins::{Bins, Column};
 use crate::ensemble::{ColumnCoding, Ensemble, LEAF, Node, SET, TreeSpan, encode_test};
 use crate::error::{Result, TreesError};
 use crate::grower::{Grown, GrownNode, Shape};
+use crate::leaves::LeafModels;
+use crate::linear::LinearModels;
 use crate::row::LazyWalk;
 
 /// An ensemble under construction.
@@ -39,6 +41,7 @@ impl Builder {
             sets: Vec::new(),
             values: Vec::new(),
             covers: Vec::new(),
+            linear: LinearModels::default(),
             row_walk: LazyWalk::default(),
         };
         Self { ensemble, start_count: 0 }
@@ -85,8 +88,8 @@ impl Builder {
         self.ensemble.trees.len()
     }
 
-    /// Adds a tree with `values` `[leaves, outputs]` and the training rows of each leaf.
-    pub(crate) fn add(&mut self, grown: &Grown, outputs: Range<usize>, values: &[f32], counts: &[f32]) {
+    /// Adds a tree with what its leaves predict and the training rows of each leaf.
+    pub(crate) fn add(&mut self, grown: &Grown, outputs: Range<usize>, models: &LeafModels, counts: &[f32]) {
         let ensemble = &mut self.ensemble;
         let first_node = ensemble.nodes.len() as u32;
         let first_value = ensemble.values.len() as u32;
@@ -98,7 +101,7 @@ impl Builder {
                 Shape::Symmetric(levels) => levels.len() as u32,
             },
             first_value,
-            value_count: values.len() as u32,
+            value_count: models.values.len() as u32,
             first_leaf: ensemble.covers.len() as u32,
             first_output: outputs.start as u32,
             output_count: width,
@@ -125,7 +128,8 @@ impl Builder {
                 }
             }
         }
-        self.ensemble.values.extend_from_slice(values);
+        self.ensemble.linear.append(tree.first_leaf as usize, &models.linear);
+        self.ensemble.values.extend_from_slice(&models.values);
         self.ensemble.covers.extend_from_slice(counts);
         self.ensemble.trees.push(tree);
     }
@@ -160,6 +164,7 @@ impl Builder {
             ensemble.set_of_node.truncate(ensemble.nodes.iter().rposition(is_set).map_or(0, |last| last + 1));
             ensemble.values.truncate(tree.first_value as usize);
             ensemble.covers.truncate(tree.first_leaf as usize);
+            ensemble.linear.truncate(tree.first_leaf as usize);
         }
     }
 

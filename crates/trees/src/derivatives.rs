@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::boost::TrainInput;
+use crate::input::TrainInput;
 use crate::kernel::{self, Packed};
 use crate::objective::CHUNK;
 use crate::params::Objective;

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use crate::bins::{Bins, Coding, FeatureData, code_of_level, code_of_number};
 use crate::error::{Result, TreesError};
+use crate::linear::{LinearModels, Numbers};
 use crate::ordered::Statistic;
 use crate::row::LazyWalk;
 use crate::splitter::Test;
@@ -92,6 +93,8 @@ pub struct Ensemble {
     pub(crate) values: Vec<f32>,
     /// Training rows in each leaf.
     pub(crate) covers: Vec<f32>,
+    /// Linear models of leaves, counted over all trees as `covers`.
+    pub(crate) linear: LinearModels,
     /// The trees as single rows walk them.
     pub(crate) row_walk: LazyWalk,
 }
@@ -118,10 +121,16 @@ impl Ensemble {
         outputs / self.output_count.max(1)
     }
 
+    /// Whether some leaf holds a linear model; such an ensemble predicts from raw values only.
+    pub fn has_linear_leaves(&self) -> bool {
+        !self.linear.is_empty()
+    }
+
     /// Raw scores `[rows, outputs]` of the listed rows, row by row.
     ///
     /// Missing values follow the direction learned, or the heavier child where none were seen; unseen levels count as
-    /// missing, and for target statistics as levels without history.
+    /// missing, and for target statistics as levels without history. A row with a missing or infinite value in a linear
+    /// leaf gets the leaf's constant.
     ///
     /// # Errors
     /// [`TreesError::Shape`] if the number of features differs from training, a feature is a number where it was a
@@ -140,14 +149,21 @@ impl Ensemble {
                 }
             }
         }
-        Ok(self.predict_blocks(rows, |column, rows, codes| self.code_rows(features, column, rows, codes)))
+        let numbers = Numbers(features);
+        Ok(self.predict_blocks(rows, numbers, |column, rows, codes| {
+            self.code_rows(features, column, rows, codes);
+        }))
     }
 
     /// Raw scores `[rows, outputs]` of rows of a binned table with the same features and bins as in training.
     ///
     /// # Errors
-    /// [`TreesError::Shape`] if the table has another number of features or a row lies outside.
+    /// [`TreesError::Shape`] if the table has another number of features or a row lies outside;
+    /// [`TreesError::ValuesNeeded`] if there are linear leaves.
     pub fn predict_binned(&self, bins: &Bins, rows: &[u32]) -> Result<Vec<f64>> {
+        if self.has_linear_leaves() {
+            return Err(TreesError::ValuesNeeded);
+        }
         if bins.feature_count() != self.feature_count {
             return Err(TreesError::Shape {
                 what: "features",
@@ -158,7 +174,7 @@ impl Ensemble {
         if let Some(row) = rows.iter().find(|row| **row as usize >= bins.row_count()) {
             return Err(TreesError::Shape { what: "row", expected: bins.row_count(), found: *row as usize });
         }
-        Ok(self.predict_blocks(rows, |column, rows, codes| match &self.columns[column] {
+        Ok(self.predict_blocks(rows, Numbers(&[]), |column, rows, codes| match &self.columns[column] {
             ColumnCoding::Unused => {}
             ColumnCoding::Plain { feature, .. } => {
                 for (code, row) in codes.iter_mut().zip(rows) {
@@ -174,9 +190,10 @@ impl Ensemble {
         }))
     }
 
-    /// Raw scores of rows of a table whose columns are those of the ensemble, statistics included.
-    pub(crate) fn predict_columns(&self, bins: &Bins, rows: &[u32]) -> Vec<f64> {
-        self.predict_blocks(rows, |column, rows, codes| {
+    /// Raw scores of rows of a table whose columns are those of the ensemble, statistics included; `values` are looked
+    /// at by linear leaves.
+    pub(crate) fn predict_columns(&self, bins: &Bins, values: &[FeatureData<'_>], rows: &[u32]) -> Vec<f64> {
+        self.predict_blocks(rows, Numbers(values), |column, rows, codes| {
             for (code, row) in codes.iter_mut().zip(rows) {
                 *code = bins.code(*row as usize, column);
             }
@@ -242,7 +259,12 @@ impl Ensemble {
     }
 
     /// Runs blocks of rows through all trees; `code` fills one column's codes of a block.
-    fn predict_blocks(&self, rows: &[u32], code: impl Fn(usize, &[u32], &mut [u8]) + Sync) -> Vec<f64> {
+    fn predict_blocks(
+        &self,
+        rows: &[u32],
+        numbers: Numbers<'_>,
+        code: impl Fn(usize, &[u32], &mut [u8]) + Sync,
+    ) -> Vec<f64> {
         let mut scores = vec![0.0; rows.len() * self.output_count];
         let work = |(rows, scores): (&[u32], &mut [f64])| {
             let stride = rows.len();
@@ -250,7 +272,7 @@ impl Ensemble {
             for (column, slot) in codes.chunks_exact_mut(stride.max(1)).enumerate() {
                 code(column, rows, slot);
             }
-            self.score_block(&codes, stride, scores);
+            self.score_block(&codes, rows, numbers, scores);
         };
         let chunk = BLOCK_ROWS * self.output_count.max(1);
         if rows.len() <= BLOCK_ROWS {
@@ -263,39 +285,76 @@ impl Ensemble {
         scores
     }
 
-    /// Scores `[stride, outputs]` of a block of codes `[columns, stride]`.
-    fn score_block(&self, codes: &[u8], stride: usize, scores: &mut [f64]) {
+    /// Scores `[rows, outputs]` of a block of codes `[columns, rows]`.
+    fn score_block(&self, codes: &[u8], rows: &[u32], numbers: Numbers<'_>, scores: &mut [f64]) {
         // Sums run as in training: from the starting scores, tree by tree.
         for row in scores.chunks_exact_mut(self.output_count.max(1)) {
             row.copy_from_slice(&self.base);
         }
-        if stride == 1 {
-            self.add_row(codes, scores);
+        if let [row] = rows {
+            self.add_row(codes, *row as usize, numbers, scores);
         } else {
-            self.add_block(codes, stride, scores);
+            self.add_block(codes, rows, numbers, scores);
         }
         for score in scores.iter_mut() {
             *score *= self.scale;
         }
     }
 
-    fn add_block(&self, codes: &[u8], stride: usize, scores: &mut [f64]) {
-        let mut leaf_of = vec![0u32; stride];
+    fn add_block(&self, codes: &[u8], rows: &[u32], numbers: Numbers<'_>, scores: &mut [f64]) {
+        let mut leaf_of = vec![0u32; rows.len()];
         for tree in &self.trees {
-            if tree.is_symmetric {
-                self.symmetric_leaves(tree, codes, stride, &mut leaf_of);
-            } else {
-                self.general_leaves(tree, codes, stride, &mut leaf_of);
+            self.leaves_of_block(tree, codes, &mut leaf_of);
+            self.add_models(tree, &leaf_of, rows, numbers, scores);
+        }
+    }
+
+    /// The first value of the leaf of each row.
+    fn leaves_of_block(&self, tree: &TreeSpan, codes: &[u8], leaf_of: &mut [u32]) {
+        let stride = leaf_of.len();
+        if tree.is_symmetric {
+            self.symmetric_leaves(tree, codes, stride, leaf_of);
+        } else {
+            self.general_leaves(tree, codes, stride, leaf_of);
+        }
+    }
+
+    /// Adds what a tree predicts to the scores of a block `[rows, outputs]`; `leaf_of` holds the first values of leaves.
+    fn add_models(
+        &self,
+        tree: &TreeSpan,
+        leaf_of: &[u32],
+        rows: &[u32],
+        numbers: Numbers<'_>,
+        scores: &mut [f64],
+    ) {
+        let scores = scores.chunks_exact_mut(self.output_count);
+        for ((scores, first_value), row) in scores.zip(leaf_of).zip(rows) {
+            self.add_leaf(tree, *first_value, *row as usize, numbers, scores);
+        }
+    }
+
+    /// Adds what a leaf predicts to the scores of a row `[outputs]`.
+    #[inline(always)]
+    pub(crate) fn add_leaf(
+        &self,
+        tree: &TreeSpan,
+        first_value: u32,
+        row: usize,
+        numbers: Numbers<'_>,
+        scores: &mut [f64],
+    ) {
+        let scores = &mut scores[tree.first_output as usize..][..tree.output_count as usize];
+        if !self.linear.is_empty() {
+            let leaf = tree.first_leaf + (first_value - tree.first_value) / tree.output_count;
+            if let Some(value) = self.linear.value(leaf as usize, row, numbers) {
+                scores[0] += value;
+                return;
             }
-            let outputs = tree.output_count as usize;
-            let first = tree.first_output as usize;
-            for (row, value) in leaf_of.iter().enumerate() {
-                let target = row * self.output_count + first;
-                let values = &self.values[*value as usize..*value as usize + outputs];
-                for (score, value) in scores[target..target + outputs].iter_mut().zip(values) {
-                    *score += f64::from(*value);
-                }
-            }
+        }
+        let values = &self.values[first_value as usize..][..scores.len()];
+        for (score, value) in scores.iter_mut().zip(values) {
+            *score += f64::from(*value);
         }
     }
 

@@ -47,6 +47,9 @@ pub enum TreesError {
     /// The caller told the training to stop.
     #[error("stopped on request")]
     Stopped,
+    /// Linear leaves look at raw values, but only bins were given.
+    #[error("linear leaves need the raw values of the features, not only their bins")]
+    ValuesNeeded,
     /// The parts of a stored ensemble contradict each other.
     #[error("stored ensemble is damaged: {what}")]
     Damaged {

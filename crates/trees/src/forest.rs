@@ -9,14 +9,14 @@ use kaizen_base::{Flow, Seed, Signal};
 use rayon::prelude::*;
 
 use crate::bins::Bins;
-use crate::boost::TrainInput;
+use crate::input::TrainInput;
 use crate::builder::{Builder, plain_columns};
 use crate::ensemble::Ensemble;
 use crate::error::{Result, TreesError};
 use crate::grower::{self, Grown, Limits, Plan};
 use crate::histogram::{Layout, Pool};
 use crate::kernel::{Packed, pack};
-use crate::leaves;
+use crate::leaves::{self, LeafModels};
 use crate::splitter::{Rule, Unit};
 
 /// What a forest predicts.
@@ -123,7 +123,7 @@ pub fn forest(input: &TrainInput<'_>, params: &ForestParams, seed: Seed, signal:
         ForestTarget::Mean => crate::params::Objective::Squared,
         ForestTarget::Classes(classes) => crate::params::Objective::Softmax { classes, shared: true },
     };
-    crate::boost::check_input(input, &crate::params::BoostParams::leaf_wise(objective))?;
+    crate::input::check_input(input, &crate::params::BoostParams::leaf_wise(objective))?;
     let outputs = match params.target {
         ForestTarget::Mean => 1,
         ForestTarget::Classes(classes) => classes as usize,
@@ -147,7 +147,7 @@ pub fn forest(input: &TrainInput<'_>, params: &ForestParams, seed: Seed, signal:
     let mut bag = OutOfBag::new(input.rows.len(), outputs);
     let mut count = 0u32;
     for tree in grown.into_iter().flatten() {
-        builder.add(&tree.grown, 0..outputs, &tree.values, &tree.counts);
+        builder.add(&tree.grown, 0..outputs, &tree.models, &tree.counts);
         if params.bootstrap {
             bag.add(input, &tree, outputs);
         }
@@ -160,7 +160,7 @@ pub fn forest(input: &TrainInput<'_>, params: &ForestParams, seed: Seed, signal:
 
 struct GrownTree {
     grown: Grown,
-    values: Vec<f32>,
+    models: LeafModels,
     counts: Vec<f32>,
     /// How often each input row was drawn.
     drawn: Vec<u32>,
@@ -229,7 +229,8 @@ fn grow_tree(
         }
     }
     let counts = grown.leaves.iter().map(|leaf| leaf.len as f32).collect();
-    Ok(GrownTree { grown, values, counts, drawn })
+    let models = LeafModels { values, ..LeafModels::default() };
+    Ok(GrownTree { grown, models, counts, drawn })
 }
 
 /// Minus the (centred) targets times weights, and the weights, in fixed point by table row.
@@ -299,7 +300,7 @@ impl OutOfBag {
         {
             let leaf = tree.grown.leaf_of(bins, *row as usize);
             let sums = &mut self.sums[position * outputs..(position + 1) * outputs];
-            leaves::add_values(sums, &tree.values, leaf, outputs);
+            leaves::add_values(sums, &tree.models.values, leaf, outputs);
             self.counts[position] += 1;
         }
     }

@@ -5,9 +5,10 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::bins::Bins;
-use crate::boost::TrainInput;
 use crate::derivatives::Derivatives;
 use crate::grower::Grown;
+use crate::input::TrainInput;
+use crate::linear::{LinearModels, Numbers};
 use crate::objective::{CHUNK, weighted_quantile};
 use crate::params::Objective;
 use crate::splitter::{Unit, leaf_value};
@@ -48,21 +49,45 @@ pub(crate) fn assign(grown: &Grown, input: &TrainInput<'_>, bins: &Bins, known: 
     leaf_of
 }
 
-/// Adds each row's leaf to its scores `[table rows, all outputs]`.
+/// What the leaves of one tree predict.
+#[derive(Debug, Default)]
+pub(crate) struct LeafModels {
+    /// Constants `[leaves, outputs]`.
+    pub(crate) values: Vec<f32>,
+    /// Linear models, where leaves have one; the tree has one output then.
+    pub(crate) linear: LinearModels,
+}
+
+impl LeafModels {
+    /// Adds what `leaf` predicts for a table row to the row's scores `[outputs of the tree]`.
+    #[inline(always)]
+    pub(crate) fn add_to(&self, scores: &mut [f64], leaf: usize, row: usize, numbers: Numbers<'_>) {
+        match self.linear.value(leaf, row, numbers) {
+            Some(value) => scores[0] += value,
+            None => add_values(scores, &self.values, leaf, scores.len()),
+        }
+    }
+}
+
+/// Adds what each row's leaf predicts to its scores `[table rows, all outputs]`.
 pub(crate) fn apply(
     scores: &mut [f64],
     stride: usize,
     leaf_of: &[u32],
-    values: &[f32],
+    models: &LeafModels,
+    numbers: Numbers<'_>,
     outputs: Range<usize>,
 ) {
-    scores.par_chunks_mut(CHUNK * stride).zip(leaf_of.par_chunks(CHUNK)).for_each(|(scores, leaves)| {
-        for (row, leaf) in scores.chunks_exact_mut(stride).zip(leaves) {
-            if *leaf != NO_LEAF {
-                add_values(&mut row[outputs.clone()], values, *leaf as usize, outputs.len());
+    scores.par_chunks_mut(CHUNK * stride).zip(leaf_of.par_chunks(CHUNK)).enumerate().for_each(
+        |(chunk, (scores, leaves))| {
+            for (index, (row, leaf)) in scores.chunks_exact_mut(stride).zip(leaves).enumerate() {
+                if *leaf != NO_LEAF {
+                    let table_row = chunk * CHUNK + index;
+                    models.add_to(&mut row[outputs.clone()], *leaf as usize, table_row, numbers);
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 /// Training rows in each leaf.

@@ -14,8 +14,10 @@ mod error;
 mod forest;
 mod grower;
 mod histogram;
+mod input;
 mod kernel;
 mod leaves;
+mod linear;
 mod objective;
 mod ordered;
 mod params;
@@ -27,9 +29,13 @@ mod splitter;
 mod symmetric;
 
 pub use bins::{BinParams, Bins, FeatureData};
-pub use boost::{Evaluate, RoundReport, Start, TrainInput, Trained, automatic_rate, train};
+pub use boost::{RoundReport, Trained, automatic_rate, train};
 pub use ensemble::Ensemble;
 pub use error::{Result, TreesError};
 pub use forest::{Forest, ForestParams, ForestTarget, forest};
-pub use params::{BoostParams, Categories, Growth, Objective, OrderedParams, RowSampling, SplitScore};
+pub use input::{Evaluate, Start, TrainInput};
+pub use params::{
+    BoostParams, Categories, Growth, LinearLeaves, Objective, OrderedParams, RowSampling,
+    SplitScore,
+};
 pub use parts::EnsembleParts;

@@ -156,6 +156,20 @@ impl Default for OrderedParams {
     }
 }
 
+/// How linear leaves are fitted (Shi, Li and Li 2019): each leaf holds a ridge regression of the gradients on the numbers
+/// asked on its path instead of a constant.
+///
+/// A row whose leaf looks at a missing or infinite value gets the leaf's constant; values beyond those of the leaf's
+/// training rows count as the nearest of them. Training needs [`TrainInput::values`], prediction [`Ensemble::predict`].
+///
+/// [`TrainInput::values`]: crate::TrainInput::values
+/// [`Ensemble::predict`]: crate::Ensemble::predict
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LinearLeaves {
+    /// Penalty on the slope of a feature standardised in the leaf, in units of second derivatives as `l2`; >= 0.
+    pub ridge: f64,
+}
+
 /// Everything about one run of boosting.
 ///
 /// Start from [`BoostParams::leaf_wise`] or [`BoostParams::symmetric`] and change fields.
@@ -203,6 +217,9 @@ pub struct BoostParams {
     pub interactions: Vec<Vec<u32>>,
     /// How categories take part.
     pub categories: Categories,
+    /// Linear models in the leaves; `None` is constants. Refused with symmetric growth, vector leaves, leaves that hold
+    /// quantiles, several Newton steps and monotone constraints.
+    pub linear: Option<LinearLeaves>,
     /// Rounds without improvement on the validation rows after which training ends; `None` never ends early.
     pub patience: Option<u32>,
 }
@@ -230,6 +247,7 @@ impl BoostParams {
             monotone: Vec::new(),
             interactions: Vec::new(),
             categories: Categories::Sets { smooth: 10.0, l2: 10.0, max_threshold: 32 },
+            linear: None,
             patience: None,
         }
     }
@@ -301,8 +319,22 @@ impl BoostParams {
             let allowed = "0 with symmetric growth, several classes or leaves that hold quantiles";
             ensure(!(symmetric || vector || quantile), "monotone", f64::from(*sign), allowed)?;
         }
+        self.check_linear()?;
         let sets = self.interactions.len();
         ensure(!symmetric || sets == 0, "interactions", sets as f64, "none with symmetric growth")
+    }
+
+    fn check_linear(&self) -> Result<()> {
+        let Some(linear) = self.linear else { return Ok(()) };
+        let ridge = linear.ridge;
+        ensure(ridge >= 0.0 && ridge.is_finite(), "ridge", ridge, "finite, >= 0")?;
+        let symmetric = matches!(self.growth, Growth::Symmetric { .. });
+        let vector = matches!(self.objective, Objective::Softmax { shared: true, .. });
+        let quantile = self.objective.leaf_quantile().is_some();
+        let bound = self.monotone.iter().any(|sign| *sign != 0);
+        let fits = !(symmetric || vector || quantile || bound || self.leaf_steps > 1);
+        let allowed = "none with symmetric growth, vector or quantile leaves, several leaf steps or monotone signs";
+        ensure(fits, "linear", ridge, allowed)
     }
 
     fn check_growth(&self) -> Result<()> {
@@ -390,6 +422,13 @@ mod tests {
             BoostParams { objective: Objective::Quantile { level: 1.0 }, ..good.clone() },
             BoostParams { row_sampling: RowSampling::Goss { top: 0.9, other: 0.2 }, ..good.clone() },
             BoostParams { growth: Growth::Symmetric { depth: 3 }, monotone: vec![1], ..good.clone() },
+            BoostParams { linear: Some(LinearLeaves { ridge: -1.0 }), ..good.clone() },
+            BoostParams {
+                linear: Some(LinearLeaves { ridge: 1.0 }),
+                objective: Objective::Absolute,
+                ..good.clone()
+            },
+            BoostParams { linear: Some(LinearLeaves { ridge: 1.0 }), monotone: vec![1], ..good.clone() },
             BoostParams { monotone: vec![0, 2], ..good },
         ];
         for params in bad {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::bins::Coding;
 use crate::ensemble::{ColumnCoding, Ensemble, LEAF, MISSING_RIGHT, Node, SET, TreeSpan};
 use crate::error::{Result, TreesError};
+use crate::linear::{LinearModels, MAX_TERMS, Term};
 use crate::ordered::Statistic;
 use crate::row::LazyWalk;
 
@@ -13,6 +14,9 @@ const UNUSED: u8 = 0;
 const NUMBER: u8 = 1;
 const CATEGORY: u8 = 2;
 const STATISTIC: u8 = 3;
+
+/// Features of a table at most (see `Bins::build`), so that a damaged count allocates little.
+const MAX_FEATURES: u32 = u16::MAX as u32;
 
 /// All of an [`Ensemble`] in plain arrays. Offsets name the first entry of each item and, last, the end.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -75,6 +79,18 @@ pub struct EnsembleParts {
     pub values: Vec<f32>,
     /// Training rows of each leaf.
     pub covers: Vec<f32>,
+    /// Value of the first leaves' linear models with all features at their lowest; later leaves have no model.
+    pub linear_intercepts: Vec<f64>,
+    /// End of the terms of each of these leaves; a leaf without terms is a constant.
+    pub linear_ends: Vec<u32>,
+    /// Input feature of each term, a number.
+    pub term_features: Vec<u32>,
+    /// Slope of each term.
+    pub term_slopes: Vec<f64>,
+    /// Least value that each term tells apart.
+    pub term_lows: Vec<f64>,
+    /// Largest value that each term tells apart.
+    pub term_highs: Vec<f64>,
 }
 
 impl Ensemble {
@@ -94,6 +110,8 @@ impl Ensemble {
             values: self.values.clone(),
             covers: self.covers.clone(),
             node_gains: self.gains.clone(),
+            linear_intercepts: self.linear.intercepts.clone(),
+            linear_ends: self.linear.ends.clone(),
             ..EnsembleParts::default()
         };
         for column in &self.columns {
@@ -115,6 +133,12 @@ impl Ensemble {
                 parts.sets.extend(self.sets[self.set_of_node[index] as usize]);
             }
         }
+        for term in &self.linear.terms {
+            parts.term_features.push(term.feature);
+            parts.term_slopes.push(term.slope);
+            parts.term_lows.push(term.low);
+            parts.term_highs.push(term.high);
+        }
         parts
     }
 
@@ -129,6 +153,7 @@ impl Ensemble {
         let columns = read_columns(parts)?;
         let (nodes, sets, set_of_node) = read_nodes(parts, &columns)?;
         let trees = read_trees(parts, &nodes)?;
+        let linear = read_linear(parts, &columns, &trees)?;
         Ok(Self {
             feature_count: parts.feature_count as usize,
             output_count: parts.output_count as usize,
@@ -142,6 +167,7 @@ impl Ensemble {
             sets,
             values: parts.values.clone(),
             covers: parts.covers.clone(),
+            linear,
             row_walk: LazyWalk::default(),
         })
     }
@@ -386,4 +412,45 @@ fn check_general(nodes: &[Node], first: usize, values: &std::ops::Range<usize>, 
         }
     }
     check(has_parent[1..].iter().all(|has| *has), "node without parent")
+}
+
+/// Linear models only stand in trees of one output, and look at numbers only.
+fn read_linear(parts: &EnsembleParts, columns: &[ColumnCoding], trees: &[TreeSpan]) -> Result<LinearModels> {
+    let count = parts.term_features.len();
+    let lengths = [parts.term_slopes.len(), parts.term_lows.len(), parts.term_highs.len()];
+    check(lengths.iter().all(|length| *length == count), "lengths of terms")?;
+    let ends = &parts.linear_ends;
+    check(parts.linear_intercepts.len() == ends.len(), "length of intercepts")?;
+    check(parts.linear_intercepts.iter().all(|value| value.is_finite()), "intercept is not finite")?;
+    check(ends.len() <= parts.covers.len(), "more linear models than leaves")?;
+    check(ends.last().map_or(0, |end| *end as usize) == count, "end of the terms")?;
+    let mut is_number = vec![false; parts.feature_count.min(MAX_FEATURES) as usize];
+    for column in columns {
+        if let ColumnCoding::Plain { feature, coding } = column
+            && let Coding::Number { .. } = **coding
+            && let Some(flag) = is_number.get_mut(*feature as usize)
+        {
+            *flag = true;
+        }
+    }
+    let mut terms = Vec::with_capacity(count);
+    for index in 0..count {
+        let (low, high) = (parts.term_lows[index], parts.term_highs[index]);
+        check(low.is_finite() && high.is_finite() && low <= high, "range of a term")?;
+        let (feature, slope) = (parts.term_features[index], parts.term_slopes[index]);
+        check(slope.is_finite(), "slope is not finite")?;
+        check(is_number.get(feature as usize) == Some(&true), "feature of a term")?;
+        terms.push(Term { feature, slope, low, high });
+    }
+    let mut start = 0;
+    let mut tree_of_leaf = trees
+        .iter()
+        .flat_map(|tree| std::iter::repeat_n(tree, (tree.value_count / tree.output_count) as usize));
+    for end in ends {
+        check(start <= *end && (*end - start) as usize <= MAX_TERMS, "terms of a leaf")?;
+        let single = tree_of_leaf.next().is_some_and(|tree| tree.output_count == 1);
+        check(single || start == *end, "terms of a leaf with several values")?;
+        start = *end;
+    }
+    Ok(LinearModels { intercepts: parts.linear_intercepts.clone(), ends: ends.clone(), terms })
 }

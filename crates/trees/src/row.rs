@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use crate::ensemble::{Ensemble, LEAF, MISSING_RIGHT, Node, SET, TreeSpan};
+use crate::linear::Numbers;
 
 /// Trees that are walked together: enough to hide the loads, few enough to stay in registers.
 const SIDE_BY_SIDE: usize = 8;
@@ -105,8 +106,9 @@ impl PartialEq for LazyWalk {
 }
 
 impl Ensemble {
-    /// Adds the leaves of all trees to `scores` `[outputs]` for the row with `codes` `[columns]`.
-    pub(crate) fn add_row(&self, codes: &[u8], scores: &mut [f64]) {
+    /// Adds the leaves of all trees to `scores` `[outputs]` for the row with `codes` `[columns]`, whose raw values stand
+    /// at `row` of `numbers`.
+    pub(crate) fn add_row(&self, codes: &[u8], row: usize, numbers: Numbers<'_>, scores: &mut [f64]) {
         let kept = self.row_walk.0.get_or_init(|| Walk::compile(self));
         // An ensemble that grew since then is still being trained, and its rows are few.
         let grown = (kept.trees.len() != self.trees.len()).then(|| Walk::compile(self));
@@ -126,11 +128,7 @@ impl Ensemble {
                 continue;
             }
             for (tree, first_value) in trees.iter().zip(leaves) {
-                let outputs = tree.output_count as usize;
-                let values = &self.values[first_value as usize..][..outputs];
-                for (score, value) in scores[tree.first_output as usize..][..outputs].iter_mut().zip(values) {
-                    *score += f64::from(*value);
-                }
+                self.add_leaf(tree, first_value, row, numbers, scores);
             }
         }
     }
@@ -298,7 +296,7 @@ impl Walk {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{BinParams, Bins, BoostParams, FeatureData, Objective, TrainInput, train};
+    use crate::{BinParams, Bins, BoostParams, FeatureData, LinearLeaves, Objective, TrainInput, train};
     use kaizen_base::{Flow, Seed, Signal};
 
     const ROWS: usize = 600;
@@ -330,9 +328,14 @@ mod tests {
                 rounds: 11,
                 ..BoostParams::leaf_wise(Objective::Softmax { classes: 3, shared: true })
             },
+            BoostParams {
+                rounds: 13,
+                linear: Some(LinearLeaves { ridge: 1.0 }),
+                ..BoostParams::leaf_wise(Objective::Squared)
+            },
         ];
         for params in cases {
-            let input = TrainInput::new(&bins, &all, &target);
+            let input = TrainInput { values: Some(&features), ..TrainInput::new(&bins, &all, &target) };
             let trained = train(&input, &params, Seed(1), &Signal::new(), &mut |_| Flow::Continue).unwrap();
             let batch = trained.ensemble.predict(&features, &all).unwrap();
             let alone: Vec<f64> =

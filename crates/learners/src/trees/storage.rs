@@ -6,7 +6,7 @@ use kaizen_trees::{Ensemble, EnsembleParts};
 /// An ensemble's arrays under their own names.
 pub(crate) fn save(ensemble: &Ensemble) -> State {
     let parts = ensemble.to_parts();
-    State::new(serde_json::json!({
+    let state = State::new(serde_json::json!({
         "feature_count": parts.feature_count, "output_count": parts.output_count, "scale": parts.scale,
     }))
     .with("base", Tensor::F64(parts.base))
@@ -34,7 +34,17 @@ pub(crate) fn save(ensemble: &Ensemble) -> State {
     .with("node_gains", Tensor::F32(parts.node_gains))
     .with("sets", Tensor::U32(parts.sets))
     .with("values", Tensor::F32(parts.values))
-    .with("covers", Tensor::F32(parts.covers))
+    .with("covers", Tensor::F32(parts.covers));
+    if !ensemble.has_linear_leaves() {
+        return state;
+    }
+    state
+        .with("linear_intercepts", Tensor::F64(parts.linear_intercepts))
+        .with("linear_ends", Tensor::U32(parts.linear_ends))
+        .with("term_features", Tensor::U32(parts.term_features))
+        .with("term_slopes", Tensor::F64(parts.term_slopes))
+        .with("term_lows", Tensor::F64(parts.term_lows))
+        .with("term_highs", Tensor::F64(parts.term_highs))
 }
 
 /// Back from plain data; the engine itself checks that the arrays make an ensemble.
@@ -42,7 +52,7 @@ pub(crate) fn load(state: &State) -> Result<Ensemble, LoadError> {
     let small = |name: &str| {
         u32::try_from(state.count(name)?).map_err(|_| LoadError::damaged(name, "larger than 32 bits"))
     };
-    let parts = EnsembleParts {
+    let mut parts = EnsembleParts {
         feature_count: small("feature_count")?,
         output_count: small("output_count")?,
         base: state.f64s("base")?.to_vec(),
@@ -72,6 +82,16 @@ pub(crate) fn load(state: &State) -> Result<Ensemble, LoadError> {
         sets: state.u32s("sets")?.to_vec(),
         values: state.f32s("values")?.to_vec(),
         covers: state.f32s("covers")?.to_vec(),
+        ..EnsembleParts::default()
     };
+    // Ensembles of constants, and all of those written before there were linear leaves, have no such arrays.
+    if state.tensors.contains_key("linear_ends") {
+        parts.linear_intercepts = state.f64s("linear_intercepts")?.to_vec();
+        parts.linear_ends = state.u32s("linear_ends")?.to_vec();
+        parts.term_features = state.u32s("term_features")?.to_vec();
+        parts.term_slopes = state.f64s("term_slopes")?.to_vec();
+        parts.term_lows = state.f64s("term_lows")?.to_vec();
+        parts.term_highs = state.f64s("term_highs")?.to_vec();
+    }
     Ensemble::from_parts(&parts).map_err(|error| LoadError::damaged("ensemble", error.to_string()))
 }

@@ -5,5 +5,6 @@
 mod categories;
 mod constraints;
 mod forests;
+mod linear;
 mod spine;
 mod tables;
