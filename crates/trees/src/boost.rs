@@ -379,6 +379,7 @@ impl<'a> Trainer<'a> {
             unit,
             is_set: &self.is_set,
             monotone: &params.monotone,
+            bound: params.monotone_bound,
             interactions: &params.interactions,
             column_share_node: params.column_share_node,
             random_thresholds: params.random_thresholds,

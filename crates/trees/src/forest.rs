@@ -17,6 +17,7 @@ use crate::grower::{self, Grown, Limits, Plan};
 use crate::histogram::{Layout, Pool};
 use crate::kernel::{Packed, pack};
 use crate::leaves::{self, LeafModels};
+use crate::params::MonotoneBound;
 use crate::splitter::{Rule, Unit};
 
 /// What a forest predicts.
@@ -213,6 +214,7 @@ fn grow_tree(
         unit,
         is_set: &is_set,
         monotone: &[],
+        bound: MonotoneBound::Middle,
         interactions: &[],
         column_share_node: share,
         random_thresholds: params.random_thresholds,

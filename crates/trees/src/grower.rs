@@ -1,8 +1,8 @@
 //! Leaf-wise and depth-wise growth of one tree.
 //!
 //! Source: Ke et al. (2017) for leaf-wise growth; the histogram of the larger child is its parent's less its sibling's.
-//! Monotone constraints bound both children by the middle of their values, which is the basic form: it keeps every
-//! prediction in order and gives away some gain. Statistics of categories belong to no interaction set and so stand alone
+//! Monotone constraints bound both children by the middle of their values, which is the basic form and gives away some
+//! gain, or each leaf by the leaves that it touches (see `monotone`). Statistics of categories belong to no interaction set and so stand alone
 //! on their path where interactions are constrained.
 
 use kaizen_base::{Flow, Rng, Signal};
@@ -12,6 +12,8 @@ use crate::bins::Bins;
 use crate::error::{Result, TreesError};
 use crate::histogram::{self, Layout, Pool};
 use crate::kernel::{LaneSet, Packed};
+use crate::monotone::{Cut, Neighbours};
+use crate::params::MonotoneBound;
 use crate::splitter::{self, FeatureView, NodeView, Rule, Split, Test, Unit};
 
 /// Below this many bins to scan one thread looks for the split.
@@ -102,6 +104,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) is_set: &'a [bool],
     /// By feature, or empty.
     pub(crate) monotone: &'a [i8],
+    pub(crate) bound: MonotoneBound,
     pub(crate) interactions: &'a [Vec<u32>],
     pub(crate) column_share_node: f64,
     pub(crate) random_thresholds: bool,
@@ -161,6 +164,16 @@ pub(crate) struct Limits {
     pub(crate) by_level: bool,
 }
 
+/// What keeps the tree monotone.
+enum Hold<'a> {
+    /// No feature is constrained.
+    Free,
+    /// Bounds are handed down from the middles of constrained splits; the sign of each feature.
+    Middle(&'a [i8]),
+    /// Each leaf is held by those that it touches.
+    Neighbours(Neighbours<'a>),
+}
+
 struct Grower<'a> {
     plan: &'a Plan<'a>,
     packed: &'a [Vec<Packed>],
@@ -170,6 +183,7 @@ struct Grower<'a> {
     rng: Rng,
     rows: Vec<u32>,
     scratch: Vec<u32>,
+    hold: Hold<'a>,
     nodes: Vec<GrownNode>,
     open: Vec<OpenLeaf>,
     done: Vec<OpenLeaf>,
@@ -191,6 +205,10 @@ pub(crate) fn grow(
     pool: &mut Pool,
 ) -> Result<Grown> {
     let scratch = vec![0; rows.len()];
+    // Sets of levels have no order that a sign could mean.
+    let signs: Vec<i8> = (plan.monotone.iter().zip(plan.is_set))
+        .map(|(sign, is_set)| if *is_set { 0 } else { *sign })
+        .collect();
     let mut grower = Grower {
         plan,
         packed,
@@ -200,11 +218,12 @@ pub(crate) fn grow(
         rng,
         rows,
         scratch,
+        hold: Hold::Free,
         nodes: vec![GrownNode::Leaf(0)],
         open: Vec::new(),
         done: Vec::new(),
     };
-    grower.start();
+    grower.start(&signs);
     let mut leaf_count = 1;
     while leaf_count < limits.leaves {
         match plan.signal.flow() {
@@ -220,8 +239,8 @@ pub(crate) fn grow(
     Ok(grower.finish())
 }
 
-impl Grower<'_> {
-    fn start(&mut self) {
+impl<'a> Grower<'a> {
+    fn start(&mut self, signs: &'a [i8]) {
         let sums: Vec<Packed> = self
             .packed
             .iter()
@@ -238,6 +257,12 @@ impl Grower<'_> {
             histogram: None,
             best: None,
         };
+        if signs.iter().any(|sign| *sign != 0) {
+            self.hold = match self.plan.bound {
+                MonotoneBound::Middle => Hold::Middle(signs),
+                MonotoneBound::Neighbours => Hold::Neighbours(Neighbours::new(signs, self.wish(&root.sums))),
+            };
+        }
         let mut buffer = self.pool.take(self.plan.layout.total * self.packed.len());
         self.build(&root, &mut buffer);
         root.histogram = Some(buffer);
@@ -379,25 +404,68 @@ impl Grower<'_> {
             .collect()
     }
 
+    /// The bounds of the two children; with refined bounds, those of the leaves they touch are brought up to date.
     fn child_bounds(
-        &self,
+        &mut self,
         leaf: &OpenLeaf,
         split: &Split,
         left: &[Packed],
         right: &[Packed],
     ) -> ((f64, f64), (f64, f64)) {
-        let sign = self.plan.monotone.get(split.feature as usize).copied().unwrap_or(0);
-        if sign == 0 {
-            return (leaf.bounds, leaf.bounds);
+        let wishes = [self.wish(left), self.wish(right)];
+        match &mut self.hold {
+            Hold::Free => (leaf.bounds, leaf.bounds),
+            Hold::Middle(signs) => {
+                let (low, high) = leaf.bounds;
+                let [left, right] = wishes.map(|wish| wish.clamp(low, high));
+                let middle = left / 2.0 + right / 2.0;
+                match signs.get(split.feature as usize) {
+                    Some(1) => ((low, middle), (middle, high)),
+                    Some(-1) => ((middle, high), (low, middle)),
+                    _ => (leaf.bounds, leaf.bounds),
+                }
+            }
+            Hold::Neighbours(neighbours) => {
+                let bin_count = self.plan.bins.columns[split.feature as usize].bin_count;
+                let cut = Cut { feature: split.feature, test: &split.test, bin_count };
+                let touched = neighbours.split(leaf.node, cut, wishes);
+                let first = self.nodes.len();
+                let bounds = (neighbours.bounds(first), neighbours.bounds(first + 1));
+                self.rebound(&touched);
+                bounds
+            }
         }
+    }
+
+    /// The value that a leaf would take if it were free.
+    fn wish(&self, sums: &[Packed]) -> f64 {
+        let (gradient, hessian) = self.plan.unit.sums(sums[0]);
         let rule = &self.plan.rule;
-        let value = |sums: &[Packed]| {
-            let (gradient, hessian) = self.plan.unit.sums(sums[0]);
-            splitter::leaf_value(gradient, hessian, rule.l1, rule.l2, leaf.bounds)
-        };
-        let middle = value(left) / 2.0 + value(right) / 2.0;
-        let (low, high) = leaf.bounds;
-        if sign > 0 { ((low, middle), (middle, high)) } else { ((middle, high), (low, middle)) }
+        splitter::leaf_value(gradient, hessian, rule.l1, rule.l2, (f64::NEG_INFINITY, f64::INFINITY))
+    }
+
+    /// Looks again for the best split of open leaves whose bounds have moved.
+    fn rebound(&mut self, touched: &[u32]) {
+        for node in touched {
+            let Hold::Neighbours(neighbours) = &self.hold else { return };
+            let bounds = neighbours.bounds(*node as usize);
+            let Some(index) = self.open.iter().position(|leaf| leaf.node == *node as usize) else { continue };
+            if self.open[index].bounds == bounds {
+                continue;
+            }
+            let mut leaf = self.open.remove(index);
+            leaf.bounds = bounds;
+            leaf.best = None;
+            self.find(&mut leaf);
+            if leaf.best.is_some() {
+                self.open.insert(index, leaf);
+                continue;
+            }
+            if let Some(buffer) = leaf.histogram.take() {
+                self.pool.give(buffer);
+            }
+            self.done.push(leaf);
+        }
     }
 
     fn finish(mut self) -> Grown {
@@ -409,6 +477,14 @@ impl Grower<'_> {
             all.push(leaf);
         }
         all.sort_by_key(|leaf| leaf.start);
+        if let Hold::Neighbours(neighbours) = &mut self.hold {
+            let nodes: Vec<usize> = all.iter().map(|leaf| leaf.node).collect();
+            neighbours.settle(&nodes);
+            // One value each is in order with all others; estimating leaves one by one must not move it.
+            for leaf in &mut all {
+                leaf.bounds = (neighbours.value(leaf.node), neighbours.value(leaf.node));
+            }
+        }
         for (index, leaf) in all.iter().enumerate() {
             self.nodes[leaf.node] = GrownNode::Leaf(index as u32);
         }

@@ -18,6 +18,7 @@ mod input;
 mod kernel;
 mod leaves;
 mod linear;
+mod monotone;
 mod objective;
 mod ordered;
 mod params;
@@ -35,7 +36,7 @@ pub use error::{Result, TreesError};
 pub use forest::{Forest, ForestParams, ForestTarget, forest};
 pub use input::{Evaluate, Start, TrainInput};
 pub use params::{
-    BoostParams, Categories, Growth, LinearLeaves, Objective, OrderedParams, RowSampling,
+    BoostParams, Categories, Growth, LinearLeaves, MonotoneBound, Objective, OrderedParams, RowSampling,
     SplitScore,
 };
 pub use parts::EnsembleParts;

@@ -6,7 +6,7 @@
 //! also tried one level against the rest. With vector leaves levels are sorted by their strongest output.
 
 use crate::kernel::{Packed, hessian_of};
-use crate::splitter::{FeatureView, NodeView, Rule, Split, Test, Unit, node_score, shrunk};
+use crate::splitter::{FeatureView, NodeView, Rule, Split, Test, Unit, bounded_score, node_score, shrunk};
 
 /// Up to this many levels, one level against the rest is tried instead of sorted sets.
 const ONE_AGAINST_REST: usize = 4;
@@ -120,6 +120,10 @@ impl<'a> Search<'a> {
             .map(|(left, total)| {
                 let (gl, hl) = self.unit.sums(*left);
                 let (gr, hr) = self.unit.sums(total - left);
+                if self.feature.bounded {
+                    let score = |g, h| bounded_score(g, h, self.rule.l1, self.l2, self.node.bounds).1;
+                    return score(gl, hl) + score(gr, hr);
+                }
                 let (gl, gr) = (shrunk(gl, self.rule.l1), shrunk(gr, self.rule.l1));
                 gl * gl / (hl + self.l2) + gr * gr / (hr + self.l2)
             })

@@ -152,7 +152,7 @@ pub(crate) fn node_score(node: &NodeView<'_>, rule: &Rule, unit: Unit, bounded: 
 }
 
 /// Value and score of a leaf whose value is clamped: -(2 G w + (H + l2) w^2 + 2 l1 |w|).
-fn bounded_score(gradient: f64, hessian: f64, l1: f64, l2: f64, bounds: (f64, f64)) -> (f64, f64) {
+pub(crate) fn bounded_score(gradient: f64, hessian: f64, l1: f64, l2: f64, bounds: (f64, f64)) -> (f64, f64) {
     let value = leaf_value(gradient, hessian, l1, l2, bounds);
     (value, -(2.0 * gradient * value + (hessian + l2) * value * value + 2.0 * l1 * value.abs()))
 }
