@@ -6,5 +6,6 @@ mod categories;
 mod constraints;
 mod forests;
 mod linear;
+mod oracle;
 mod spine;
 mod tables;
