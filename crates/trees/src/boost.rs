@@ -2,7 +2,7 @@
 //!
 //! Source: Friedman (2001) for boosting, Chen and Guestrin (2016) for the second-order step; symmetric trees estimate
 //! their leaves on all rows with the full weights after the structure was found on sampled ones (Prokhorenkova et al.
-//! 2018).
+//! 2018). With dropout (see `dropout`) earlier rounds are taken off the scores while a round learns.
 
 use kaizen_base::{Flow, Seed, Signal, math};
 use rayon::prelude::*;
@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use crate::bins::Bins;
 use crate::builder::{Builder, plain_columns};
 use crate::derivatives::Derivatives;
+use crate::dropout::{Dropped, RoundWeights, share_of_dropped, weight_of_new};
 use crate::ensemble::{ColumnCoding, Ensemble};
 use crate::error::{Result, TreesError};
 use crate::grower::{self, Grown, Limits, Plan, draw_share};
@@ -176,6 +177,11 @@ fn start_scores(
     }
 }
 
+/// Outputs of one tree: all, or one for each tree of a round.
+fn trees_width(objective: &Objective) -> usize {
+    if let Objective::Softmax { shared: false, .. } = objective { 1 } else { objective.output_count() }
+}
+
 struct Trainer<'a> {
     input: &'a TrainInput<'a>,
     params: &'a BoostParams,
@@ -185,6 +191,12 @@ struct Trainer<'a> {
     is_set: Vec<bool>,
     features: Vec<u32>,
     rate: f64,
+    /// Factor of the present round's leaves.
+    leaf_rate: f64,
+    /// Rounds of the ensemble that training continues from.
+    rounds_before: u32,
+    /// With dropout, the weight of each round.
+    weights: Option<RoundWeights>,
     outputs: usize,
     /// One for each order of the categories' statistics; leaf values of the model come from the first.
     states: Vec<State>,
@@ -228,6 +240,7 @@ impl<'a> Trainer<'a> {
                 bins,
             })
             .collect();
+        let trees_a_round = outputs / trees_width(&params.objective);
         let rate = params
             .learning_rate
             .unwrap_or_else(|| automatic_rate(&params.objective, input.rows.len(), params.rounds));
@@ -240,6 +253,9 @@ impl<'a> Trainer<'a> {
             is_set,
             features,
             rate,
+            leaf_rate: rate,
+            rounds_before: (builder.start_count() / trees_a_round) as u32,
+            weights: params.dropout.map(RoundWeights::new),
             outputs,
             states,
             best_valid_scores: valid_scores.clone(),
@@ -255,13 +271,14 @@ impl<'a> Trainer<'a> {
 
     /// One round; false if no further tree can lower the loss.
     fn round(&mut self, round: u32) -> Result<bool> {
-        let seed = self.seed.child("round", u64::from(round));
+        // Rounds of the ensemble that training continues from count, so that draws go on and do not repeat.
+        let seed = self.seed.child("round", u64::from(self.rounds_before + round));
+        let dropped = self.drop_rounds(seed);
         for state in &mut self.states {
             state.derivatives.compute(&self.params.objective, self.input, &state.scores);
         }
-        let shared =
-            matches!(self.params.objective, Objective::Softmax { shared: true, .. }) || self.outputs == 1;
-        let width = if shared { self.outputs } else { 1 };
+        self.leaf_rate = self.rate * weight_of_new(dropped.rounds.len(), self.rate);
+        let width = trees_width(&self.params.objective);
         let mut any = false;
         for first in (0..self.outputs).step_by(width) {
             let outputs = first..first + width;
@@ -270,12 +287,59 @@ impl<'a> Trainer<'a> {
             }
             any |= self.tree(outputs, round, seed)?;
         }
+        let count = dropped.rounds.len();
+        self.add_dropped(&dropped, if any { share_of_dropped(count, self.rate) } else { 1.0 });
         if any {
+            if let Some(weights) = &mut self.weights {
+                weights.renew(&dropped.rounds, self.rate);
+            }
             self.rounds_done = round;
             self.tree_counts.push(self.builder.tree_count());
             self.evaluate(round);
         }
         Ok(any)
+    }
+
+    /// Draws the rounds that the next one does without and takes them off all scores.
+    fn drop_rounds(&mut self, seed: Seed) -> Dropped {
+        let Some(weights) = &self.weights else { return Dropped::default() };
+        let rounds = weights.draw(seed);
+        if rounds.is_empty() {
+            return Dropped::default();
+        }
+        let trees: Vec<(usize, f64)> = rounds
+            .iter()
+            .flat_map(|round| self.trees_of(*round).map(|tree| (tree, weights.of(*round))))
+            .collect();
+        let (input, ensemble) = (self.input, self.builder.ensemble());
+        let of = |bins: &Bins, rows: &[u32]| {
+            ensemble.sum_trees(bins, input.values.unwrap_or_default(), rows, &trees)
+        };
+        let dropped = Dropped {
+            rounds,
+            training: self.states.iter().map(|state| of(&state.bins, input.rows)).collect(),
+            valid: of(&self.states[0].bins, input.valid_rows.unwrap_or_default()),
+        };
+        self.add_dropped(&dropped, -1.0);
+        dropped
+    }
+
+    /// Adds `factor` times what the dropped rounds predict to all scores.
+    fn add_dropped(&mut self, dropped: &Dropped, factor: f64) {
+        for (state, sums) in self.states.iter_mut().zip(&dropped.training) {
+            for (row, sums) in self.input.rows.iter().zip(sums.chunks_exact(self.outputs)) {
+                let scores = &mut state.scores[*row as usize * self.outputs..][..self.outputs];
+                scores.iter_mut().zip(sums).for_each(|(score, sum)| *score += factor * sum);
+            }
+        }
+        self.valid_scores.iter_mut().zip(&dropped.valid).for_each(|(score, sum)| *score += factor * sum);
+    }
+
+    /// Trees of a round, counted from 0.
+    fn trees_of(&self, round: usize) -> std::ops::Range<usize> {
+        let start =
+            if round == 0 { self.builder.start_count() } else { self.tree_counts[round - 1] };
+        start..self.tree_counts[round]
     }
 
     /// Grows and adds one tree for a range of outputs; false if it is a mere constant.
@@ -304,7 +368,7 @@ impl<'a> Trainer<'a> {
             l1: self.params.l1,
             l2: self.params.l2,
             steps: self.params.leaf_steps,
-            rate: self.rate,
+            rate: self.leaf_rate,
         };
         let unit = (!self.is_symmetric()).then_some(unit);
         let input = self.input;
@@ -409,7 +473,7 @@ impl<'a> Trainer<'a> {
             return 0.0;
         }
         let rows = self.input.rows.len() as f64;
-        let length = f64::from(round - 1) * self.rate;
+        let length = f64::from(self.rounds_before + round - 1) * self.rate;
         let left = math::exp(math::ln(rows) - length);
         let fading = left / (1.0 + left);
         self.params.random_strength * self.states[learner].derivatives.root_mean_square() * fading
@@ -446,6 +510,9 @@ impl<'a> Trainer<'a> {
         if loss.is_finite() && self.best.is_none_or(|(_, best)| loss < best) {
             self.best = Some((round, loss));
             self.best_valid_scores.clone_from(&self.valid_scores);
+            if let Some(weights) = &mut self.weights {
+                weights.keep_best();
+            }
         }
     }
 
@@ -478,6 +545,24 @@ impl<'a> Trainer<'a> {
             self.tree_counts.get(best_round as usize - 1).copied().unwrap_or(self.builder.tree_count())
         };
         self.builder.truncate(keep);
+        if let Some(weights) = &self.weights {
+            let of_rounds = weights.at(best_round as usize).iter().enumerate();
+            let of_trees: Vec<(usize, f64)> = of_rounds
+                .flat_map(|(round, weight)| self.trees_of(round).map(|tree| (tree, *weight)))
+                .collect();
+            self.builder.scale_trees(&of_trees);
+            // Weighted leaves are rounded once more, and predictions must be those of the ensemble.
+            let values = self.input.values.unwrap_or_default();
+            let rows = self.input.valid_rows.unwrap_or_default();
+            let mut scores = self.builder.ensemble().predict_columns(&self.states[0].bins, values, rows);
+            if let Start::Scores(starts) = self.input.start {
+                for (row, scores) in rows.iter().zip(scores.chunks_exact_mut(self.outputs)) {
+                    let starts = &starts[*row as usize * self.outputs..];
+                    scores.iter_mut().zip(starts).for_each(|(score, start)| *score += start);
+                }
+            }
+            self.best_valid_scores = scores;
+        }
         Trained {
             ensemble: self.builder.finish(),
             best_round,

@@ -168,6 +168,19 @@ impl Builder {
         }
     }
 
+    /// Multiplies what the listed trees predict.
+    pub(crate) fn scale_trees(&mut self, factors: &[(usize, f64)]) {
+        let ensemble = &mut self.ensemble;
+        for (tree, factor) in factors {
+            let tree = ensemble.trees[*tree];
+            let leaf_count = (tree.value_count / tree.output_count) as usize;
+            for value in &mut ensemble.values[tree.first_value as usize..][..tree.value_count as usize] {
+                *value = (factor * f64::from(*value)) as f32;
+            }
+            ensemble.linear.scale(tree.first_leaf as usize, leaf_count, *factor);
+        }
+    }
+
     /// The finished ensemble; codings of columns that no tree looks at are dropped.
     pub(crate) fn finish(mut self) -> Ensemble {
         let mut used = vec![false; self.ensemble.columns.len()];

@@ -190,13 +190,34 @@ impl Ensemble {
         }))
     }
 
+    /// What the listed trees with their weights add to the scores of rows `[rows, outputs]`, on a table as in
+    /// [`Ensemble::predict_columns`].
+    pub(crate) fn sum_trees(
+        &self,
+        bins: &Bins,
+        values: &[FeatureData<'_>],
+        rows: &[u32],
+        trees: &[(usize, f64)],
+    ) -> Vec<f64> {
+        let code = |column: usize, rows: &[u32], codes: &mut [u8]| code_column(bins, column, rows, codes);
+        self.run_blocks(rows, code, |codes, rows, sums| {
+            let mut leaf_of = vec![0u32; rows.len()];
+            let mut scores = vec![0.0; sums.len()];
+            for (tree, weight) in trees {
+                let tree = &self.trees[*tree];
+                self.leaves_of_block(tree, codes, &mut leaf_of);
+                scores.fill(0.0);
+                self.add_models(tree, &leaf_of, rows, Numbers(values), &mut scores);
+                sums.iter_mut().zip(&scores).for_each(|(sum, score)| *sum += weight * score);
+            }
+        })
+    }
+
     /// Raw scores of rows of a table whose columns are those of the ensemble, statistics included; `values` are looked
     /// at by linear leaves.
     pub(crate) fn predict_columns(&self, bins: &Bins, values: &[FeatureData<'_>], rows: &[u32]) -> Vec<f64> {
         self.predict_blocks(rows, Numbers(values), |column, rows, codes| {
-            for (code, row) in codes.iter_mut().zip(rows) {
-                *code = bins.code(*row as usize, column);
-            }
+            code_column(bins, column, rows, codes);
         })
     }
 
@@ -265,6 +286,16 @@ impl Ensemble {
         numbers: Numbers<'_>,
         code: impl Fn(usize, &[u32], &mut [u8]) + Sync,
     ) -> Vec<f64> {
+        self.run_blocks(rows, code, |codes, rows, scores| self.score_block(codes, rows, numbers, scores))
+    }
+
+    /// Codes blocks of rows and lets `score` fill their scores `[rows, outputs]`, which start at 0.
+    fn run_blocks(
+        &self,
+        rows: &[u32],
+        code: impl Fn(usize, &[u32], &mut [u8]) + Sync,
+        score: impl Fn(&[u8], &[u32], &mut [f64]) + Sync,
+    ) -> Vec<f64> {
         let mut scores = vec![0.0; rows.len() * self.output_count];
         let work = |(rows, scores): (&[u32], &mut [f64])| {
             let stride = rows.len();
@@ -272,7 +303,7 @@ impl Ensemble {
             for (column, slot) in codes.chunks_exact_mut(stride.max(1)).enumerate() {
                 code(column, rows, slot);
             }
-            self.score_block(&codes, rows, numbers, scores);
+            score(&codes, rows, scores);
         };
         let chunk = BLOCK_ROWS * self.output_count.max(1);
         if rows.len() <= BLOCK_ROWS {
@@ -418,6 +449,13 @@ impl Ensemble {
             }
         }
         sums
+    }
+}
+
+/// The codes of one column of a binned table.
+fn code_column(bins: &Bins, column: usize, rows: &[u32], codes: &mut [u8]) {
+    for (code, row) in codes.iter_mut().zip(rows) {
+        *code = bins.code(*row as usize, column);
     }
 }
 

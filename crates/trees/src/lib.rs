@@ -9,6 +9,7 @@ mod bins;
 mod boost;
 mod builder;
 mod derivatives;
+mod dropout;
 mod ensemble;
 mod error;
 mod forest;
@@ -36,7 +37,7 @@ pub use error::{Result, TreesError};
 pub use forest::{Forest, ForestParams, ForestTarget, forest};
 pub use input::{Evaluate, Start, TrainInput};
 pub use params::{
-    BoostParams, Categories, Growth, LinearLeaves, MonotoneBound, Objective, OrderedParams, RowSampling,
+    BoostParams, Categories, Dropout, Growth, LinearLeaves, MonotoneBound, Objective, OrderedParams, RowSampling,
     SplitScore,
 };
 pub use parts::EnsembleParts;

@@ -6,10 +6,10 @@
 //! taken is to score every cut with linear models, which costs a matrix for each bin.
 //!
 //! Three differences, each for safety. Values are centred at the leaf's mean, so that the model at the mean is the
-//! constant leaf and a large ridge gives the constant tree back. The ridge counts in units of standard deviations in the
-//! leaf, so that the unit of a feature does not matter. And a value outside what the leaf's rows held counts as the
-//! nearest one they held: a leaf of twenty rows never extrapolates. A row with a missing or infinite value on a feature
-//! of its leaf gets the constant.
+//! constant leaf, and a large ridge gives the constant tree back where nothing is missing. The ridge counts in units of
+//! standard deviations in the leaf, so that the unit of a feature does not matter. And a value outside what the leaf's
+//! rows held counts as the nearest one they held: a leaf of twenty rows never extrapolates. A row with a missing or
+//! infinite value on a feature of its leaf gets the constant.
 
 use rayon::prelude::*;
 
@@ -111,6 +111,18 @@ impl LinearModels {
         self.intercepts.extend(&tree.intercepts);
         self.ends.extend(tree.ends.iter().map(|end| end + offset));
         self.terms.extend(&tree.terms);
+    }
+
+    /// Multiplies the models of `count` leaves from `first`.
+    pub(crate) fn scale(&mut self, first: usize, count: usize, factor: f64) {
+        let end = (first + count).min(self.ends.len());
+        for leaf in first..end {
+            self.intercepts[leaf] *= factor;
+            let start = if leaf == 0 { 0 } else { self.ends[leaf - 1] };
+            for term in &mut self.terms[start as usize..self.ends[leaf] as usize] {
+                term.slope *= factor;
+            }
+        }
     }
 
     /// Keeps the first `leaves` leaves.
@@ -321,8 +333,8 @@ fn path_numbers(grown: &Grown, bins: &Bins, numbers: Numbers<'_>) -> Vec<Vec<u32
             GrownNode::Split { feature, left, right, .. } => {
                 let mut path = path;
                 // Columns past the features are statistics of categories, which have no raw value.
-                let is_number = (*feature as usize) < numbers.0.len()
-                    && !bins.columns[*feature as usize].is_category();
+                let is_number =
+                    (*feature as usize) < numbers.0.len() && !bins.columns[*feature as usize].is_category();
                 if is_number {
                     path.push(*feature);
                 }

@@ -156,6 +156,27 @@ impl Default for OrderedParams {
     }
 }
 
+/// How rounds are dropped while the next one learns (DART, Vinayak and Gilad-Bachrach 2015, algorithm 1).
+///
+/// Rounds of an ensemble that training continues from are never dropped. A round costs a pass of the dropped trees over
+/// all rows, so training is quadratic in rounds up to `limit`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Dropout {
+    /// Chance of each earlier round to be dropped, 0 < chance <= 1; one is dropped if chance picks none.
+    pub chance: f64,
+    /// Chance that a round drops nothing, 0 <= skip < 1.
+    pub skip: f64,
+    /// Rounds dropped at once at most, >= 1.
+    pub limit: u32,
+}
+
+impl Default for Dropout {
+    /// As LightGBM: a tenth, every second round, 50 at most.
+    fn default() -> Self {
+        Self { chance: 0.1, skip: 0.5, limit: 50 }
+    }
+}
+
 /// How leaves are kept in order under monotone constraints. Both keep every prediction in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MonotoneBound {
@@ -233,6 +254,8 @@ pub struct BoostParams {
     /// Linear models in the leaves; `None` is constants. Refused with symmetric growth, vector leaves, leaves that hold
     /// quantiles, several Newton steps and monotone constraints.
     pub linear: Option<LinearLeaves>,
+    /// Rounds dropped while the next one learns; `None` is plain boosting.
+    pub dropout: Option<Dropout>,
     /// Rounds without improvement on the validation rows after which training ends; `None` never ends early.
     pub patience: Option<u32>,
 }
@@ -262,6 +285,7 @@ impl BoostParams {
             interactions: Vec::new(),
             categories: Categories::Sets { smooth: 10.0, l2: 10.0, max_threshold: 32 },
             linear: None,
+            dropout: None,
             patience: None,
         }
     }
@@ -334,6 +358,11 @@ impl BoostParams {
             ensure(!(symmetric || vector || quantile), "monotone", f64::from(*sign), allowed)?;
         }
         self.check_linear()?;
+        if let Some(Dropout { chance, skip, limit }) = self.dropout {
+            ensure(share(chance), "dropout chance", chance, "0 < chance <= 1")?;
+            ensure((0.0..1.0).contains(&skip), "dropout skip", skip, "0 <= skip < 1")?;
+            ensure(limit >= 1, "dropout limit", f64::from(limit), ">= 1")?;
+        }
         let sets = self.interactions.len();
         ensure(!symmetric || sets == 0, "interactions", sets as f64, "none with symmetric growth")
     }
@@ -347,7 +376,8 @@ impl BoostParams {
         let quantile = self.objective.leaf_quantile().is_some();
         let bound = self.monotone.iter().any(|sign| *sign != 0);
         let fits = !(symmetric || vector || quantile || bound || self.leaf_steps > 1);
-        let allowed = "none with symmetric growth, vector or quantile leaves, several leaf steps or monotone signs";
+        let allowed =
+            "none with symmetric growth, vector or quantile leaves, several leaf steps or monotone signs";
         ensure(fits, "linear", ridge, allowed)
     }
 
@@ -436,6 +466,8 @@ mod tests {
             BoostParams { objective: Objective::Quantile { level: 1.0 }, ..good.clone() },
             BoostParams { row_sampling: RowSampling::Goss { top: 0.9, other: 0.2 }, ..good.clone() },
             BoostParams { growth: Growth::Symmetric { depth: 3 }, monotone: vec![1], ..good.clone() },
+            BoostParams { dropout: Some(Dropout { chance: 0.0, ..Dropout::default() }), ..good.clone() },
+            BoostParams { dropout: Some(Dropout { skip: 1.0, ..Dropout::default() }), ..good.clone() },
             BoostParams { linear: Some(LinearLeaves { ridge: -1.0 }), ..good.clone() },
             BoostParams {
                 linear: Some(LinearLeaves { ridge: 1.0 }),

@@ -4,6 +4,7 @@
 
 mod categories;
 mod constraints;
+mod dropout;
 mod forests;
 mod linear;
 mod oracle;

@@ -281,3 +281,47 @@ fn bad_input_is_named() {
     let trained = run(&TrainInput::new(&bins, &[7], y), &params);
     assert_eq!(trained.ensemble.predict_binned(&bins, &[5]).unwrap(), [y[7]]);
 }
+
+#[test]
+fn draws_go_on_where_the_ensemble_to_continue_from_ended() {
+    let table = smooth(1000, 14);
+    let bins = bins(&table);
+    let train_rows = rows(0..1000);
+    for (objective, target) in [
+        (Objective::Squared, &table.regression),
+        (Objective::Softmax { classes: 3, shared: false }, &table.classes),
+    ] {
+        let at = |rounds| BoostParams {
+            rounds,
+            row_sampling: RowSampling::Uniform { share: 0.5 },
+            column_share_tree: 0.7,
+            column_share_node: 0.7,
+            ..params(objective.clone(), Growth::LeafWise { leaves: 8, max_depth: 0 })
+        };
+        let input = TrainInput::new(&bins, &train_rows, target);
+        let whole = run(&input, &at(15)).ensemble;
+        let part = run(&input, &at(6)).ensemble;
+        let input = TrainInput { start: Start::Ensemble(&part), ..input };
+        assert_eq!(run(&input, &at(9)).ensemble, whole);
+    }
+    // Another table's bins or another number of outputs are no start.
+    let other = run(
+        &TrainInput::new(&bins, &train_rows, &table.binary),
+        &params(Objective::Softmax { classes: 2, shared: true }, Growth::DepthWise { depth: 2 }),
+    );
+    let input = TrainInput {
+        start: Start::Ensemble(&other.ensemble),
+        ..TrainInput::new(&bins, &train_rows, &table.regression)
+    };
+    let squared = params(Objective::Squared, Growth::DepthWise { depth: 2 });
+    let refused = train(&input, &squared, Seed(1), &Signal::new(), &mut |_| Flow::Continue);
+    assert!(matches!(refused.unwrap_err(), TreesError::Shape { .. }));
+    let coarse = Bins::build(&features(&table), &BinParams { max_bins: 7, ..BinParams::default() }).unwrap();
+    let other = run(&TrainInput::new(&coarse, &train_rows, &table.regression), &squared).ensemble;
+    let input = TrainInput {
+        start: Start::Ensemble(&other),
+        ..TrainInput::new(&bins, &train_rows, &table.regression)
+    };
+    let refused = train(&input, &squared, Seed(1), &Signal::new(), &mut |_| Flow::Continue);
+    assert!(matches!(refused.unwrap_err(), TreesError::Damaged { .. }));
+}
