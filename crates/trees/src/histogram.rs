@@ -1,4 +1,8 @@
 //! Histograms of packed gradients over the bins of all features.
+//!
+//! Blocks of eight features are independent tasks. Where a table has fewer of them than the machine could run, the rows
+//! are cut into pieces as well and the pieces' histograms added up. Sums are exact integers, so neither axis can show in
+//! a result, and the number of pieces may follow the number of threads.
 
 use rayon::prelude::*;
 
@@ -7,6 +11,13 @@ use crate::kernel::{self, LaneSet, Packed};
 
 /// Below this many scattered updates a histogram is built by one thread: waking another costs more.
 const PARALLEL_UPDATES: usize = 60_000;
+
+/// Rows below which a piece with a histogram of its own costs more than it saves: clearing and adding the bins of eight
+/// features is about as much work as two thousand rows.
+const PIECE_ROWS: usize = 8_192;
+
+/// Tasks for each thread that are enough to even out their lengths.
+const TASKS_A_THREAD: usize = 2;
 
 /// Where each feature's bins lie in a histogram.
 #[derive(Debug)]
@@ -86,29 +97,65 @@ pub(crate) fn build(
 ) {
     let lane_count: usize = lane_sets.iter().map(|set| set.lanes.len()).sum();
     let updates = rows.len() * lane_count * packed.len();
-    let parallel = updates >= PARALLEL_UPDATES && rayon::current_num_threads() > 1;
+    let threads = rayon::current_num_threads();
+    let parallel = updates >= PARALLEL_UPDATES && threads > 1;
+    let block_count = lane_sets.iter().filter(|set| !set.lanes.is_empty()).count();
+    let pieces = if parallel { piece_count(rows.len(), block_count, threads) } else { 1 };
+    let piece_len = rows.len().div_ceil(pieces).max(1);
+    // The first piece goes straight into the result.
+    let mut spare = vec![0; (pieces - 1) * layout.total];
     for (output, packed) in packed.iter().enumerate() {
-        let slice = &mut histogram[output * layout.total..(output + 1) * layout.total];
-        let ordered: Vec<Packed> = rows.iter().map(|row| packed[*row as usize]).collect();
-        let mut parts: Vec<(usize, &mut [Packed])> = Vec::with_capacity(bins.blocks.len());
-        let mut rest = slice;
-        for (block, lane_set) in lane_sets.iter().enumerate() {
-            let len = layout.block_starts[block + 1] - layout.block_starts[block];
-            let (head, tail) = rest.split_at_mut(len);
-            rest = tail;
-            if !lane_set.lanes.is_empty() {
-                parts.push((block, head));
+        let result = &mut histogram[output * layout.total..(output + 1) * layout.total];
+        let gather = |row: &u32| packed[*row as usize];
+        let ordered: Vec<Packed> = if pieces > 1 {
+            rows.par_iter().with_min_len(PIECE_ROWS).map(gather).collect()
+        } else {
+            rows.iter().map(gather).collect()
+        };
+        spare.fill(0);
+        let mut tasks = Vec::with_capacity(block_count * pieces);
+        let targets = std::iter::once(&mut *result).chain(spare.chunks_exact_mut(layout.total.max(1)));
+        for ((target, rows), ordered) in targets.zip(rows.chunks(piece_len)).zip(ordered.chunks(piece_len)) {
+            for (block, part) in block_parts(layout, lane_sets, target) {
+                tasks.push((block, rows, ordered, part));
             }
         }
-        let work = |(block, part): (usize, &mut [Packed])| {
-            kernel::accumulate(&bins.blocks[block], rows, &ordered, &lane_sets[block], part);
+        let work = |(block, rows, ordered, part): (usize, &[u32], &[Packed], &mut [Packed])| {
+            kernel::accumulate(&bins.blocks[block], rows, ordered, &lane_sets[block], part);
         };
         if parallel {
-            parts.into_par_iter().for_each(work);
+            tasks.into_par_iter().for_each(work);
         } else {
-            parts.into_iter().for_each(work);
+            tasks.into_iter().for_each(work);
+        }
+        for piece in spare.chunks_exact(layout.total.max(1)) {
+            kernel::add(result, piece);
         }
     }
+}
+
+/// Pieces into which the rows of a node are cut.
+fn piece_count(row_count: usize, block_count: usize, threads: usize) -> usize {
+    let wanted = (TASKS_A_THREAD * threads).div_ceil(block_count.max(1));
+    (row_count / PIECE_ROWS).clamp(1, wanted)
+}
+
+/// The slices of the blocks that have a lane in use.
+fn block_parts<'a>(
+    layout: &Layout,
+    lane_sets: &[LaneSet],
+    histogram: &'a mut [Packed],
+) -> Vec<(usize, &'a mut [Packed])> {
+    let mut parts = Vec::with_capacity(lane_sets.len());
+    let mut rest = histogram;
+    for (block, lane_set) in lane_sets.iter().enumerate() {
+        let (head, tail) = rest.split_at_mut(layout.block_starts[block + 1] - layout.block_starts[block]);
+        rest = tail;
+        if !lane_set.lanes.is_empty() {
+            parts.push((block, head));
+        }
+    }
+    parts
 }
 
 #[cfg(test)]
@@ -129,6 +176,21 @@ mod tests {
     }
 
     #[test]
+    fn rows_are_cut_only_where_blocks_are_few_and_rows_many() {
+        // (rows, blocks, threads) and pieces.
+        for (case, pieces) in [
+            ((1_000_000, 1, 8), 16),
+            ((1_000_000, 3, 8), 6),
+            ((1_000_000, 20, 8), 1),
+            ((20_000, 1, 8), 2),
+            ((5_000, 1, 8), 1),
+            ((0, 0, 2), 1),
+        ] {
+            assert_eq!(piece_count(case.0, case.1, case.2), pieces, "{case:?}");
+        }
+    }
+
+    #[test]
     fn threads_and_feature_subsets_do_not_change_a_bin() {
         let columns: Vec<Vec<f64>> =
             (0..11).map(|f| (0..20_000).map(|i| f64::from((i * (f + 3)) % 97)).collect()).collect();
@@ -136,17 +198,22 @@ mod tests {
         let bins = Bins::build(&features, &BinParams::default()).unwrap();
         let layout = Layout::new(&bins);
         let rows: Vec<u32> = (0..20_000).filter(|i| i % 7 != 0).collect();
-        let packed = vec![(0..20_000).map(|i| kernel::pack(i % 13 - 6, i % 5)).collect::<Vec<_>>()];
+        // Two outputs, so that the spare histograms are used again.
+        let pack = |factor: i64| (0..20_000).map(|i| kernel::pack(i * factor % 13 - 6, i % 5)).collect();
+        let packed: Vec<Vec<Packed>> = vec![pack(1), pack(5)];
         let run = |threads: usize, features: &[u32]| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            let mut histogram = vec![0; layout.total];
+            let mut histogram = vec![0; 2 * layout.total];
             let sets = layout.lane_sets(&bins, features);
             pool.install(|| build(&bins, &layout, &sets, &packed, &rows, &mut histogram));
             histogram
         };
         let all: Vec<u32> = (0..11).collect();
         let full = run(1, &all);
+        // Two blocks and 17,142 rows: with three threads or more both axes are cut.
+        assert!(piece_count(rows.len(), 2, 3) > 1);
         assert_eq!(full, run(3, &all));
+        assert_eq!(full, run(7, &all));
         let some = run(3, &[2, 9]);
         let range = layout.starts[9]..layout.starts[10];
         assert_eq!(some[range.clone()], full[range]);

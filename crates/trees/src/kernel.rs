@@ -165,6 +165,20 @@ fn subtract_body(larger: &mut [Packed], smaller: &[Packed]) {
 }
 
 dispatch!(
+    /// `sums += parts`, which like all sums of packed numbers is exact.
+    add,
+    add_body,
+    (sums: &mut [Packed], parts: &[Packed])
+);
+
+#[inline(always)]
+fn add_body(sums: &mut [Packed], parts: &[Packed]) {
+    for (sum, part) in sums.iter_mut().zip(parts) {
+        *sum = sum.wrapping_add(*part);
+    }
+}
+
+dispatch!(
     /// For every cut, adds the scores G^2 / (H + l2) of both sides (gradients shrunk by l1) to `gains`.
     ///
     /// `unit` is the value of one packed (gradient, second derivative) step, `penalty` is (l1, l2). Where a side is
