@@ -15,15 +15,15 @@ use crate::ensemble::{ColumnCoding, Ensemble};
 use crate::error::{Result, TreesError};
 use crate::grower::{self, Grown, Limits, Plan, draw_share};
 use crate::histogram::{Layout, Pool};
-use crate::kernel::{LaneSet, Packed};
 use crate::input::{Start, TrainInput, check_input};
+use crate::kernel::{LaneSet, Packed};
 use crate::leaves::{self, LeafModels, LeafRule};
 use crate::linear::{LinearFit, LinearModels, Numbers};
 use crate::objective::CHUNK;
 use crate::ordered::{self, OrderedInput};
 use crate::params::{BoostParams, Categories, Growth, Objective, SplitScore};
 use crate::sampling;
-use crate::splitter::{Rule, Unit};
+use crate::splitter::{Criterion, Rule, Unit};
 use crate::symmetric::{self, SymmetricRule};
 
 /// What the caller hears after each round.
@@ -173,7 +173,9 @@ fn start_scores(
             .iter()
             .flat_map(|row| scores[*row as usize * outputs..(*row as usize + 1) * outputs].iter().copied())
             .collect(),
-        Start::Ensemble(_) => builder.ensemble().predict_columns(bins, input.values.unwrap_or_default(), rows),
+        Start::Ensemble(_) => {
+            builder.ensemble().predict_columns(bins, input.values.unwrap_or_default(), rows)
+        }
     }
 }
 
@@ -337,8 +339,7 @@ impl<'a> Trainer<'a> {
 
     /// Trees of a round, counted from 0.
     fn trees_of(&self, round: usize) -> std::ops::Range<usize> {
-        let start =
-            if round == 0 { self.builder.start_count() } else { self.tree_counts[round - 1] };
+        let start = if round == 0 { self.builder.start_count() } else { self.tree_counts[round - 1] };
         start..self.tree_counts[round]
     }
 
@@ -431,6 +432,7 @@ impl<'a> Trainer<'a> {
             bins: &self.states[learner].bins,
             layout: &self.layout,
             rule: Rule {
+                criterion: Criterion::Newton,
                 l1: params.l1,
                 l2: params.l2,
                 min_gain: params.min_gain,

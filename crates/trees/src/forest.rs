@@ -2,7 +2,7 @@
 //!
 //! With the gradient minus the target and second derivative 1, the boosting gain sum of G^2 / H is the decrease of the
 //! variance, and over class indicators that of the Gini index; a leaf's Newton step is its mean. So a forest is the same
-//! grower without boosting. Source: Breiman (2001); Geurts, Ernst and Wehenkel (2006) for random thresholds (drawn here
+//! grower without boosting. Entropy is the one other score. Source: Breiman (2001); Geurts, Ernst and Wehenkel (2006) for random thresholds (drawn here
 //! among the bin edges that separate the node's rows).
 
 use kaizen_base::{Flow, Seed, Signal};
@@ -18,7 +18,7 @@ use crate::histogram::{Layout, Pool};
 use crate::kernel::{Packed, pack};
 use crate::leaves::{self, LeafModels};
 use crate::params::MonotoneBound;
-use crate::splitter::{Rule, Unit};
+use crate::splitter::{Criterion, Rule, Unit};
 
 /// What a forest predicts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,11 +29,22 @@ pub enum ForestTarget {
     Classes(u32),
 }
 
+/// What a split of a forest of classes lowers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForestCriterion {
+    /// The variance; of class indicators it is the Gini index (Breiman et al. 1984).
+    Gini,
+    /// The entropy of the classes (Quinlan 1986); for classes only.
+    Entropy,
+}
+
 /// Everything about a forest.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ForestParams {
     /// What is predicted.
     pub target: ForestTarget,
+    /// What splits lower.
+    pub criterion: ForestCriterion,
     /// Number of trees, >= 1.
     pub trees: u32,
     /// Draw rows with replacement for each tree.
@@ -55,6 +66,7 @@ impl ForestParams {
     pub fn random_forest(target: ForestTarget) -> Self {
         Self {
             target,
+            criterion: ForestCriterion::Gini,
             trees: 100,
             bootstrap: true,
             column_share: None,
@@ -74,6 +86,9 @@ impl ForestParams {
         let fail = |name, value: f64, allowed| Err(TreesError::Parameter { name, value, allowed });
         if self.trees == 0 {
             return fail("trees", 0.0, ">= 1");
+        }
+        if self.criterion == ForestCriterion::Entropy && self.target == ForestTarget::Mean {
+            return fail("criterion", 1.0, "entropy with classes only");
         }
         if self.min_rows == 0 {
             return fail("min_rows", 0.0, ">= 1");
@@ -202,6 +217,10 @@ fn grow_tree(
         bins: input.bins,
         layout,
         rule: Rule {
+            criterion: match params.criterion {
+                ForestCriterion::Gini => Criterion::Newton,
+                ForestCriterion::Entropy => Criterion::Entropy,
+            },
             l1: 0.0,
             l2: 0.0,
             min_gain: 1e-12,

@@ -34,10 +34,10 @@ pub use bins::{BinParams, Bins, FeatureData};
 pub use boost::{RoundReport, Trained, automatic_rate, train};
 pub use ensemble::Ensemble;
 pub use error::{Result, TreesError};
-pub use forest::{Forest, ForestParams, ForestTarget, forest};
+pub use forest::{Forest, ForestCriterion, ForestParams, ForestTarget, forest};
 pub use input::{Evaluate, Start, TrainInput};
 pub use params::{
-    BoostParams, Categories, Dropout, Growth, LinearLeaves, MonotoneBound, Objective, OrderedParams, RowSampling,
-    SplitScore,
+    BoostParams, Categories, Dropout, Growth, LinearLeaves, MonotoneBound, Objective, OrderedParams,
+    RowSampling, SplitScore,
 };
 pub use parts::EnsembleParts;

@@ -6,7 +6,7 @@
 //! also tried one level against the rest. With vector leaves levels are sorted by their strongest output.
 
 use crate::kernel::{Packed, hessian_of};
-use crate::splitter::{FeatureView, NodeView, Rule, Split, Test, Unit, bounded_score, node_score, shrunk};
+use crate::splitter::{FeatureView, NodeView, Rule, Split, Test, Unit, bounded_score, node_score};
 
 /// Up to this many levels, one level against the rest is tried instead of sorted sets.
 const ONE_AGAINST_REST: usize = 4;
@@ -124,8 +124,8 @@ impl<'a> Search<'a> {
                     let score = |g, h| bounded_score(g, h, self.rule.l1, self.l2, self.node.bounds).1;
                     return score(gl, hl) + score(gr, hr);
                 }
-                let (gl, gr) = (shrunk(gl, self.rule.l1), shrunk(gr, self.rule.l1));
-                gl * gl / (hl + self.l2) + gr * gr / (hr + self.l2)
+                let score = |g, h| self.rule.criterion.score(g, h, self.rule.l1, self.l2);
+                score(gl, hl) + score(gr, hr)
             })
             .sum()
     }
@@ -163,6 +163,7 @@ fn spread(node: &NodeView<'_>, feature: &FeatureView, output: usize, unit: Unit)
 mod tests {
     use super::*;
     use crate::kernel::pack;
+    use crate::splitter::Criterion;
 
     #[test]
     fn sets_gather_levels_of_like_sign() {
@@ -188,6 +189,7 @@ mod tests {
             random_threshold: None,
         };
         let rule = Rule {
+            criterion: Criterion::Newton,
             l1: 0.0,
             l2: 0.0,
             min_gain: 0.0,

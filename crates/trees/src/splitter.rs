@@ -4,6 +4,8 @@
 //! so the winner never depends on how features are shared among threads. Among equal gains the lowest feature and bin
 //! wins.
 
+use kaizen_base::math;
+
 use crate::kernel::{Packed, gradient_of, hessian_of};
 
 /// What a node asks of a row's code.
@@ -52,9 +54,37 @@ impl Unit {
     }
 }
 
+/// What the score of a side of a split measures; the gain is what both sides score above the whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Criterion {
+    /// G^2 / (H + l2): the second-order loss, the variance, and over class indicators the Gini index.
+    Newton,
+    /// G ln(G / H), where G is minus the weight of a class and H the whole weight: minus the entropy of the classes times
+    /// the weight (Quinlan 1986).
+    Entropy,
+}
+
+impl Criterion {
+    /// Score of one output of a side.
+    #[inline]
+    pub(crate) fn score(self, gradient: f64, hessian: f64, l1: f64, l2: f64) -> f64 {
+        match self {
+            Self::Newton => {
+                let g = shrunk(gradient, l1);
+                if hessian + l2 > 0.0 { g * g / (hessian + l2) } else { 0.0 }
+            }
+            Self::Entropy => {
+                let weight = gradient.abs();
+                if weight > 0.0 { weight * math::ln(weight / hessian) } else { 0.0 }
+            }
+        }
+    }
+}
+
 /// What a split must respect.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rule {
+    pub(crate) criterion: Criterion,
     pub(crate) l1: f64,
     pub(crate) l2: f64,
     pub(crate) min_gain: f64,
@@ -144,8 +174,7 @@ pub(crate) fn node_score(node: &NodeView<'_>, rule: &Rule, unit: Unit, bounded: 
             if bounded {
                 bounded_score(gradient, hessian, rule.l1, l2, node.bounds).1
             } else {
-                let g = shrunk(gradient, rule.l1);
-                if hessian + l2 > 0.0 { g * g / (hessian + l2) } else { 0.0 }
+                rule.criterion.score(gradient, hessian, rule.l1, l2)
             }
         })
         .sum()
@@ -190,7 +219,7 @@ fn best_threshold(node: &NodeView<'_>, feature: &FeatureView, rule: &Rule, unit:
                     &mut gains,
                 );
             } else {
-                add_gains(&prefix[..feature.bin_count], *sum, unit, rule.l1, rule.l2, &mut gains);
+                add_gains(&prefix[..feature.bin_count], *sum, unit, rule, &mut gains);
             }
         }
         // A cut above the last code would leave nothing on the right; one at the missing code only means something
@@ -246,8 +275,18 @@ fn prefix_sums(
 }
 
 /// Adds the scores of both children of every cut.
-fn add_gains(prefix: &[Packed], total: Packed, unit: Unit, l1: f64, l2: f64, gains: &mut [f64; CODES]) {
-    crate::kernel::add_newton_gains(prefix, total, (unit.gradient, unit.hessian), (l1, l2), gains);
+fn add_gains(prefix: &[Packed], total: Packed, unit: Unit, rule: &Rule, gains: &mut [f64; CODES]) {
+    if rule.criterion == Criterion::Newton {
+        let penalty = (rule.l1, rule.l2);
+        crate::kernel::add_newton_gains(prefix, total, (unit.gradient, unit.hessian), penalty, gains);
+        return;
+    }
+    for (left, gain) in prefix.iter().zip(gains) {
+        for side in [*left, total - *left] {
+            let (gradient, hessian) = unit.sums(side);
+            *gain += rule.criterion.score(gradient, hessian, rule.l1, rule.l2);
+        }
+    }
 }
 
 fn add_bounded_gains(
@@ -296,6 +335,7 @@ mod tests {
 
     fn rule() -> Rule {
         Rule {
+            criterion: Criterion::Newton,
             l1: 0.0,
             l2: 1.0,
             min_gain: 0.0,
@@ -369,6 +409,29 @@ mod tests {
         assert_eq!([0, 3, 4].map(|c| right.goes_right(c)), [true, false, true]);
         let set = Test::Set { left: [1 << 5, 0, 0, 1 << 63] };
         assert_eq!([0, 5, 255].map(|c| set.goes_right(c)), [true, false, false]);
+    }
+
+    #[test]
+    fn entropy_is_gained_as_computed_by_hand() {
+        // Two classes as two outputs; bins 1 and 2 hold (3, 1) and (0, 4) rows of them.
+        let bin = |rows: i64, all: i64| pack(-rows, all);
+        let histogram = [0, bin(3, 4), bin(0, 4), 0, bin(1, 4), bin(4, 4)];
+        let sums = [bin(3, 8), bin(5, 8)];
+        let node = NodeView {
+            histogram: &histogram,
+            total_bins: 3,
+            sums: &sums,
+            row_count: 8,
+            bounds: (f64::MIN, f64::MAX),
+        };
+        let unit = Unit { gradient: 1.0, hessian: 1.0 };
+        let rule = Rule { criterion: Criterion::Entropy, l2: 0.0, ..rule() };
+        let split = best_of_feature(&node, &view(3), &rule, unit).unwrap();
+        let term = |share: f64, rows: f64| -rows * share * math::ln(share);
+        let whole = term(3.0 / 8.0, 8.0) + term(5.0 / 8.0, 8.0);
+        let left = term(0.75, 4.0) + term(0.25, 4.0);
+        assert!((split.gain - (whole - left)).abs() < 1e-12, "{}", split.gain);
+        assert!(matches!(split.test, Test::Number { bin: 1, .. }));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Forests learn, average probabilities, and score rows that a tree did not see.
 
 use kaizen_base::{Seed, Signal};
-use kaizen_trees::{BinParams, Bins, Ensemble, FeatureData, ForestParams, ForestTarget, TrainInput, forest};
+use kaizen_trees::{
+    BinParams, Bins, Ensemble, FeatureData, ForestCriterion, ForestParams, ForestTarget, TrainInput, forest,
+};
 
 use crate::tables::smooth;
 
@@ -57,4 +59,36 @@ fn class_probabilities_sum_to_one_and_threads_do_not_matter() {
         right += usize::from(best == table.classes[row] as usize);
     }
     assert!(right > 1400, "{right}");
+}
+
+#[test]
+fn entropy_forests_learn_and_differ_from_gini() {
+    let table = smooth(3000, 23);
+    let features: Vec<FeatureData<'_>> =
+        table.columns.iter().map(|column| FeatureData::Number(column)).collect();
+    let bins = Bins::build(&features, &BinParams::default()).unwrap();
+    let (train_rows, test_rows): (Vec<u32>, Vec<u32>) = ((0..2000).collect(), (2000..3000).collect());
+    let wrong = |criterion| {
+        let params =
+            ForestParams { criterion, trees: 30, ..ForestParams::random_forest(ForestTarget::Classes(3)) };
+        let input = TrainInput::new(&bins, &train_rows, &table.classes);
+        let ensemble = forest(&input, &params, Seed(1), &Signal::new()).unwrap().ensemble;
+        let probabilities = ensemble.predict_binned(&bins, &test_rows).unwrap();
+        let wrong = probabilities.chunks_exact(3).zip(&test_rows).filter(|(p, row)| {
+            let best = (0..3).max_by(|a, b| p[*a].total_cmp(&p[*b])).unwrap();
+            best != table.classes[**row as usize] as usize
+        });
+        (wrong.count(), ensemble)
+    };
+    let (gini, first) = wrong(ForestCriterion::Gini);
+    let (entropy, second) = wrong(ForestCriterion::Entropy);
+    assert!(first != second);
+    // The largest class has less than half of the rows.
+    assert!(entropy < 200 && entropy < gini + 60, "{entropy} {gini}");
+    let mean = ForestParams {
+        criterion: ForestCriterion::Entropy,
+        ..ForestParams::random_forest(ForestTarget::Mean)
+    };
+    let input = TrainInput::new(&bins, &train_rows, &table.regression);
+    assert!(forest(&input, &mean, Seed(1), &Signal::new()).is_err());
 }
