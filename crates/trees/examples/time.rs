@@ -13,7 +13,8 @@ use std::time::Instant;
 
 use kaizen_base::{Flow, Seed, Signal};
 use kaizen_trees::{
-    BinParams, Bins, BoostParams, Categories, FeatureData, Growth, Objective, RowSampling, TrainInput, train,
+    BinParams, Bins, BoostParams, Categories, Dropout, FeatureData, Growth, LinearLeaves, Objective,
+    RowSampling, TrainInput, train,
 };
 
 struct Reader {
@@ -83,7 +84,10 @@ fn main() {
     let bins = Bins::build(&features, &BinParams::default()).unwrap();
     let binned = start.elapsed().as_secs_f64();
     let start = Instant::now();
-    let input = TrainInput::new(&bins, &learn, &target);
+    let values = params.linear.map(|_| features.as_slice());
+    // Early stopping on the very rows that are scored: for comparing settings, not for figures.
+    let valid_rows = params.patience.map(|_| test.as_slice());
+    let input = TrainInput { values, valid_rows, ..TrainInput::new(&bins, &learn, &target) };
     let trained = train(&input, &params, Seed(seed), &Signal::new(), &mut |_| Flow::Continue).unwrap();
     let seconds = start.elapsed().as_secs_f64();
     let start = Instant::now();
@@ -130,6 +134,10 @@ fn set(params: &mut BoostParams, key: &str, value: &str) {
         "rate" => params.learning_rate = Some(number()),
         "l2" => params.l2 = number(),
         "steps" => params.leaf_steps = number() as u32,
+        "ridge" => params.linear = Some(LinearLeaves { ridge: number() }),
+        "drop" => params.dropout = Some(Dropout { chance: number(), ..Dropout::default() }),
+        "patience" => params.patience = Some(number() as u32),
+        "minrows" => params.min_rows = number() as u32,
         "strength" => params.random_strength = number(),
         "leaves" => params.growth = Growth::LeafWise { leaves: number() as u32, max_depth: 0 },
         "depth" => params.growth = Growth::Symmetric { depth: number() as u32 },

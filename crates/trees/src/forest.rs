@@ -2,19 +2,19 @@
 //!
 //! With the gradient minus the target and second derivative 1, the boosting gain sum of G^2 / H is the decrease of the
 //! variance, and over class indicators that of the Gini index; a leaf's Newton step is its mean. So a forest is the same
-//! grower without boosting. Entropy is the one other score. Source: Breiman (2001); Geurts, Ernst and Wehenkel (2006) for random thresholds (drawn here
-//! among the bin edges that separate the node's rows).
+//! grower without boosting; entropy is the one other score. Source: Breiman (2001); Geurts, Ernst and Wehenkel (2006) for
+//! random thresholds (drawn here among the bin edges that separate the node's rows).
 
 use kaizen_base::{Flow, Seed, Signal};
 use rayon::prelude::*;
 
 use crate::bins::Bins;
-use crate::input::TrainInput;
 use crate::builder::{Builder, plain_columns};
 use crate::ensemble::Ensemble;
 use crate::error::{Result, TreesError};
 use crate::grower::{self, Grown, Limits, Plan};
 use crate::histogram::{Layout, Pool};
+use crate::input::TrainInput;
 use crate::kernel::{Packed, pack};
 use crate::leaves::{self, LeafModels};
 use crate::params::MonotoneBound;
@@ -36,6 +36,15 @@ pub enum ForestCriterion {
     Gini,
     /// The entropy of the classes (Quinlan 1986); for classes only.
     Entropy,
+}
+
+impl ForestCriterion {
+    fn of_splits(self) -> Criterion {
+        match self {
+            Self::Gini => Criterion::Newton,
+            Self::Entropy => Criterion::Entropy,
+        }
+    }
 }
 
 /// Everything about a forest.
@@ -217,10 +226,7 @@ fn grow_tree(
         bins: input.bins,
         layout,
         rule: Rule {
-            criterion: match params.criterion {
-                ForestCriterion::Gini => Criterion::Newton,
-                ForestCriterion::Entropy => Criterion::Entropy,
-            },
+            criterion: params.criterion.of_splits(),
             l1: 0.0,
             l2: 0.0,
             min_gain: 1e-12,

@@ -2,8 +2,8 @@
 //!
 //! Source: Ke et al. (2017) for leaf-wise growth; the histogram of the larger child is its parent's less its sibling's.
 //! Monotone constraints bound both children by the middle of their values, which is the basic form and gives away some
-//! gain, or each leaf by the leaves that it touches (see `monotone`). Statistics of categories belong to no interaction set and so stand alone
-//! on their path where interactions are constrained.
+//! gain, or each leaf by the leaves that it touches (see `monotone`). Statistics of categories belong to no interaction
+//! set and so stand alone on their path where interactions are constrained.
 
 use kaizen_base::{Flow, Rng, Signal};
 use rayon::prelude::*;

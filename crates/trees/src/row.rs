@@ -355,8 +355,8 @@ mod tests {
     #[test]
     fn trees_that_no_step_can_hold_are_walked_as_they_are() {
         // Sets beyond the columns that steps can name: here forced by filling them.
-        let mut walk = Walk::default();
-        walk.looks = (0..COLUMNS).map(|set| Look::Set(0, [set as u32; 8])).collect();
+        let looks = (0..COLUMNS).map(|set| Look::Set(0, [set as u32; 8])).collect();
+        let mut walk = Walk { looks, ..Walk::default() };
         let mut columns: BTreeMap<Look, usize> =
             walk.looks.iter().enumerate().map(|(index, look)| (*look, index)).collect();
         let codes: Vec<u32> = (0..64).collect();
