@@ -9,7 +9,7 @@ use kaizen_table::Table;
 use rayon::prelude::*;
 use serde_json::json;
 
-use crate::pipeline::{FittedPipeline, FittedSteps, StepPool};
+use crate::pipeline::{FittedPipeline, FittedSteps, Passage, StepPool};
 use crate::preparation::Preparation;
 use crate::stacking::extended;
 
@@ -63,28 +63,17 @@ impl Member {
     }
 }
 
-/// The predictions of all pipelines, in their order; rows go once through steps that several of them have.
+/// The predictions of all pipelines, in their order.
 fn predict_all(pipelines: &[&FittedPipeline], table: &Table) -> Result<Vec<Predictions>, PredictError> {
-    let mut makers: Vec<&FittedPipeline> = Vec::new();
-    let places: Vec<usize> = pipelines
-        .iter()
-        .map(|pipeline| {
-            makers.iter().position(|maker| maker.shares_steps(pipeline)).unwrap_or_else(|| {
-                makers.push(pipeline);
-                makers.len() - 1
-            })
-        })
-        .collect();
+    let mut passage = Passage::new(table.clone());
+    let stages: Vec<usize> =
+        pipelines.iter().map(|pipeline| passage.stage(pipeline)).collect::<Result<_, _>>()?;
+    let predict =
+        |(pipeline, stage): (&&FittedPipeline, usize)| pipeline.model().predict(passage.rows(stage));
     if table.row_count() < PARALLEL_ROWS {
-        let tables: Vec<Table> =
-            makers.iter().map(|maker| maker.transform(table)).collect::<Result<_, _>>()?;
-        let predict = |(pipeline, place): (&&FittedPipeline, usize)| pipeline.model().predict(&tables[place]);
-        pipelines.iter().zip(places).map(predict).collect()
+        pipelines.iter().zip(stages).map(predict).collect()
     } else {
-        let tables: Vec<Table> =
-            makers.par_iter().map(|maker| maker.transform(table)).collect::<Result<_, _>>()?;
-        let predict = |(pipeline, place): (&&FittedPipeline, usize)| pipeline.model().predict(&tables[place]);
-        pipelines.par_iter().zip(places).map(predict).collect()
+        pipelines.par_iter().zip(stages).map(predict).collect()
     }
 }
 

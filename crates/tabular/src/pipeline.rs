@@ -188,21 +188,8 @@ impl FittedPipeline {
     /// # Errors
     /// [`PredictError`].
     pub fn predict(&self, table: &Table) -> Result<Predictions, PredictError> {
-        self.model.predict(&self.transform(table)?)
-    }
-
-    /// The rows as the model takes them: after all steps.
-    ///
-    /// # Errors
-    /// [`PredictError`].
-    pub fn transform(&self, table: &Table) -> Result<Table, PredictError> {
-        self.steps.iter().try_fold(table.clone(), |table, step| step.transform.apply(&table))
-    }
-
-    /// Whether both pipelines have the very same fitted steps, so that rows need only be transformed once.
-    pub fn shares_steps(&self, other: &Self) -> bool {
-        let same = |(a, b): (&FittedStep, &FittedStep)| Arc::ptr_eq(&a.transform, &b.transform);
-        self.steps.len() == other.steps.len() && self.steps.iter().zip(&other.steps).all(same)
+        let table = self.steps.iter().try_fold(table.clone(), |table, step| step.transform.apply(&table))?;
+        self.model.predict(&table)
     }
 
     /// Bytes of the fitted numbers, steps included.
@@ -248,6 +235,51 @@ impl FittedPipeline {
             .ok_or_else(|| LoadError::Unknown { kind: "learner", name: name.to_owned() })?;
         let model = learner.load(state.part("model")?)?;
         Ok(Self { steps, learner: learner.card().name, model: Arc::from(model) })
+    }
+}
+
+/// Rows on their way through the steps of several pipelines: steps that begin two pipelines are gone through once.
+pub struct Passage<'a> {
+    stages: Vec<Stage<'a>>,
+}
+
+/// Rows after a step.
+struct Stage<'a> {
+    /// The stage and the step that led here; nothing led to the first stage.
+    way: Option<(usize, &'a FittedStep)>,
+    table: Table,
+}
+
+impl<'a> Passage<'a> {
+    /// Rows before any step.
+    pub fn new(table: Table) -> Self {
+        Self { stages: vec![Stage { way: None, table }] }
+    }
+
+    /// Takes the rows through the steps of a pipeline; the answer is the stage at which its model stands.
+    ///
+    /// # Errors
+    /// [`PredictError`].
+    pub fn stage(&mut self, pipeline: &'a FittedPipeline) -> Result<usize, PredictError> {
+        let mut at = 0;
+        for step in &pipeline.steps {
+            let same = |known: &FittedStep| Arc::ptr_eq(&known.transform, &step.transform);
+            let leads_on =
+                |stage: &Stage<'_>| stage.way.is_some_and(|(from, known)| from == at && same(known));
+            at = if let Some(known) = self.stages.iter().position(leads_on) {
+                known
+            } else {
+                let table = step.transform.apply(&self.stages[at].table)?;
+                self.stages.push(Stage { way: Some((at, step)), table });
+                self.stages.len() - 1
+            };
+        }
+        Ok(at)
+    }
+
+    /// The rows at a stage.
+    pub fn rows(&self, stage: usize) -> &Table {
+        &self.stages[stage].table
     }
 }
 
