@@ -13,6 +13,7 @@ use kaizen_search::samplers::{Portfolio, Random};
 use kaizen_search::{Budget, Ctx, Fidelity, MemoryJournal, Plan, Problem as _, State, Study, TrialId};
 use kaizen_table::{Column, RowLabels, SplitPlan, Table};
 use kaizen_tabular::ensemble::fit_temperature;
+use kaizen_tabular::pipeline::Passage;
 use kaizen_tabular::pipeline_space::Columns;
 use kaizen_tabular::{
     Calibration, CrossValidation, Ensemble, FirstLook, FittedPipeline, InMemory, Ladder, Member,
@@ -134,6 +135,14 @@ fn a_blend_predicts_the_same_bits_after_loading() {
     let state = ensemble.save();
     let after = Ensemble::load(&state, Task::Binary).unwrap();
     assert_eq!(after.predict(&table).unwrap(), before);
+    // Words are counted once for the models of a fold, whoever else looks at them in what way.
+    let mut passage = Passage::new(table.clone());
+    let of_first_fold: Vec<&FittedPipeline> =
+        after.members.iter().map(|member| &member.pipelines[0]).collect();
+    let steps = |pipeline: &FittedPipeline| pipeline.save().read::<Vec<usize>>("steps").unwrap().len();
+    let stages = of_first_fold.iter().map(|pipeline| passage.stage(pipeline).unwrap()).max();
+    let apart: usize = of_first_fold.iter().map(|pipeline| steps(pipeline)).sum();
+    assert!(stages < Some(apart), "{stages:?} of {apart} steps");
     // Row by row and in another order of columns the answers are the same.
     let turned = Table::new(table.columns().iter().rev().cloned().collect(), ROWS).unwrap();
     let last = after.predict(&turned.take(&[ROWS as u32 - 1])).unwrap();
