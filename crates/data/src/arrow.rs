@@ -238,9 +238,7 @@ fn is_text(array: &ArrayRef) -> bool {
         return false;
     }
     let Builder::Words(words) = builder else { return false };
-    let counts = words.counts();
-    let levels: Vec<(&[u8], u64)> = words.dictionary.iter().zip(counts).collect();
-    matches!(decide(&levels, Hints::default()), Decision::Text)
+    matches!(decide(&words.levels(), Hints::default()), Decision::Text)
 }
 
 fn type_name(data_type: &DataType) -> &'static str {

@@ -145,9 +145,7 @@ impl<'a> Assembler<'a> {
         self.row_count += rows;
         let row_count = self.row_count;
         self.columns.par_iter_mut().zip(by_column).for_each(|(column, parts)| {
-            for part in parts {
-                column.builder.append(part);
-            }
+            column.builder.append(parts);
             let absent = row_count - column.builder.len();
             column.builder.push_missing(absent);
             column.absent_rows += absent as u64;

@@ -6,11 +6,13 @@
 use std::collections::BTreeMap;
 
 use kaizen_table::{MISSING_BOOLEAN, MISSING_CODE, NumberStyle, Text};
+use rayon::prelude::*;
 
 use crate::dictionary::Dictionary;
 use crate::moment::MomentFormat;
 use crate::note::Counted;
 use crate::number::{Reading, plain_with, read};
+use crate::shards::Shards;
 use crate::words::{MissingWord, missing_word, trimmed, truth_word};
 
 /// What a column is read as.
@@ -27,6 +29,8 @@ pub(crate) enum Plan {
     },
     /// Distinct strings; everything can still be made of them.
     Words,
+    /// As `Words`; hardly a string of the sample occurs twice.
+    Names,
     /// Long strings.
     Text,
     /// Nothing: the column is not wanted.
@@ -132,11 +136,16 @@ pub(crate) struct MomentBuilder {
     pub unreadable: Tally,
 }
 
-/// Distinct strings and a code a row.
+/// Strings and a code a row.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct WordsBuilder {
-    pub dictionary: Dictionary,
+    /// The strings while there are few; empty once they went to `shards`.
+    dictionary: Dictionary,
+    shards: Option<Box<Shards>>,
     pub codes: Vec<u32>,
+    /// Whether each cell gets a code of its own: a part of a column in which strings hardly repeat, whose codes become
+    /// those of distinct strings when it is appended to the whole.
+    repeats: bool,
 }
 
 /// Long strings.
@@ -160,9 +169,17 @@ impl Builder {
                 missing: Tally::default(),
                 unreadable: Tally::default(),
             }),
-            Plan::Words => Self::Words(WordsBuilder::default()),
+            Plan::Words | Plan::Names => Self::Words(WordsBuilder::default()),
             Plan::Text => Self::Text(TextBuilder::default()),
             Plan::Skip => Self::Skip(0),
+        }
+    }
+
+    /// An empty part of a column for `plan`, to be appended to a whole one and not to be looked at before.
+    pub(crate) fn part(plan: &Plan) -> Self {
+        match plan {
+            Plan::Names => Self::Words(WordsBuilder { repeats: true, ..WordsBuilder::default() }),
+            plan => Self::new(plan),
         }
     }
 
@@ -182,6 +199,9 @@ impl Builder {
         match self {
             Self::Number(builder) => cells.for_each(|cell| builder.push(cell)),
             Self::Moment(builder) => cells.for_each(|cell| builder.push(cell)),
+            Self::Words(builder) if builder.repeats => {
+                cells.for_each(|cell| builder.push_name(trimmed(cell)));
+            }
             Self::Words(builder) => cells.for_each(|cell| builder.push(trimmed(cell))),
             Self::Text(builder) => cells.for_each(|cell| builder.push(cell)),
             Self::Truth(values) => cells.for_each(|cell| {
@@ -220,25 +240,41 @@ impl Builder {
         match self {
             Self::Number(builder) => builder.values.len() * 8,
             Self::Moment(builder) => builder.seconds.len() * 8,
-            Self::Words(builder) => builder.codes.len() * 4 + builder.dictionary.size_bytes(),
+            Self::Words(builder) => builder.size_bytes(),
             Self::Text(builder) => builder.text.size_bytes(),
             Self::Truth(values) => values.len(),
             Self::Skip(_) => 0,
         }
     }
 
-    /// Adds all rows of `other`; columns of two kinds become words, which hold both.
-    pub(crate) fn append(&mut self, other: Self) {
+    /// Adds all rows of all `parts` in order; columns of two kinds become words, which hold both.
+    pub(crate) fn append(&mut self, parts: Vec<Self>) {
+        let words = |part: &Self| matches!(part, Self::Words(_));
+        if let Self::Words(own) = self
+            && parts.iter().all(words)
+        {
+            let parts = parts.into_iter().filter_map(|part| match part {
+                Self::Words(words) => Some(words),
+                _ => None,
+            });
+            return own.append(&parts.collect::<Vec<_>>());
+        }
+        for part in parts {
+            self.append_one(part);
+        }
+    }
+
+    fn append_one(&mut self, other: Self) {
         match (&mut *self, other) {
             (Self::Number(own), Self::Number(other)) => own.append(other),
             (Self::Moment(own), Self::Moment(other)) => own.append(other),
-            (Self::Words(own), Self::Words(other)) => own.append(&other),
+            (Self::Words(own), Self::Words(other)) => own.append(&[other]),
             (Self::Text(own), Self::Text(other)) => own.append(other),
             (Self::Truth(own), Self::Truth(other)) => own.extend(other),
             (Self::Skip(own), Self::Skip(other)) => *own += other,
             (_, other) => {
                 let mut words = std::mem::replace(self, Self::Skip(0)).into_words();
-                words.append(&other.into_words());
+                words.append(&[other.into_words()]);
                 *self = Self::Words(words);
             }
         }
@@ -391,38 +427,95 @@ impl MomentBuilder {
 }
 
 impl WordsBuilder {
+    /// Distinct strings from which looking them up in shards pays: more than a second-level cache holds.
+    const FEW: usize = 1 << 15;
+
     /// Adds a trimmed cell; an empty one is missing.
     #[inline]
     pub(crate) fn push(&mut self, cell: &[u8]) {
-        let code = if cell.is_empty() { MISSING_CODE } else { self.dictionary.insert(cell) };
+        let code = if cell.is_empty() { MISSING_CODE } else { self.insert(cell) };
+        self.codes.push(code);
+    }
+
+    /// As [`WordsBuilder::push`], without looking whether the string is there.
+    #[inline]
+    fn push_name(&mut self, cell: &[u8]) {
+        let code = if cell.is_empty() { MISSING_CODE } else { self.dictionary.push(cell) };
         self.codes.push(code);
     }
 
     /// Adds a cell of a typed source as it is; a blank one is missing.
     pub(crate) fn push_exact(&mut self, cell: Option<&[u8]>) {
         let code = match cell {
-            Some(cell) if !trimmed(cell).is_empty() => self.dictionary.insert(cell),
+            Some(cell) if !trimmed(cell).is_empty() => self.insert(cell),
             _ => MISSING_CODE,
         };
         self.codes.push(code);
     }
 
-    fn append(&mut self, other: &Self) {
-        let map: Vec<u32> = other.dictionary.iter().map(|level| self.dictionary.insert(level)).collect();
-        self.codes
-            .extend(other.codes.iter().map(|&code| map.get(code as usize).copied().unwrap_or(MISSING_CODE)));
+    /// The code of a string, without a row for it.
+    #[inline]
+    pub(crate) fn insert(&mut self, text: &[u8]) -> u32 {
+        match &mut self.shards {
+            None => self.dictionary.insert(text),
+            Some(shards) => shards.insert(text),
+        }
     }
 
-    /// How often each string occurs, by code.
-    pub(crate) fn counts(&self) -> Vec<u64> {
-        let mut counts = vec![0u64; self.dictionary.len()];
+    /// Adds all rows of all `parts` in order.
+    fn append(&mut self, parts: &[Self]) {
+        let mut parts = parts.iter();
+        // One after the other while the strings are few, and then all at once.
+        while self.shards.is_none()
+            && let Some(part) = parts.next()
+        {
+            let map: Vec<u32> = part.strings().iter().map(|text| self.dictionary.insert(text)).collect();
+            self.codes.extend(part.codes.iter().map(|&code| mapped(&map, code)));
+            if self.dictionary.len() > Self::FEW {
+                self.shards = Some(Box::new(Shards::of(&std::mem::take(&mut self.dictionary))));
+            }
+        }
+        let (Some(shards), parts) = (&mut self.shards, parts.as_slice()) else { return };
+        if parts.is_empty() {
+            return;
+        }
+        let strings: Vec<Vec<&[u8]>> = parts.par_iter().map(Self::strings).collect();
+        let maps = shards.append(&strings);
+        for (part, map) in parts.iter().zip(&maps) {
+            self.codes.extend(part.codes.iter().map(|&code| mapped(map, code)));
+        }
+    }
+
+    /// All strings in the order of their codes.
+    fn strings(&self) -> Vec<&[u8]> {
+        match &self.shards {
+            None => self.dictionary.iter().collect(),
+            Some(shards) => shards.strings(),
+        }
+    }
+
+    /// All strings in the order of their codes, and how often each occurs.
+    pub(crate) fn levels(&self) -> Vec<(&[u8], u64)> {
+        let strings = self.strings();
+        let mut counts = vec![0u64; strings.len()];
         for &code in &self.codes {
             if let Some(count) = counts.get_mut(code as usize) {
                 *count += 1;
             }
         }
-        counts
+        strings.into_iter().zip(counts).collect()
     }
+
+    fn size_bytes(&self) -> usize {
+        let sharded = self.shards.as_ref().map_or(0, |shards| shards.size_bytes());
+        self.codes.len() * 4 + self.dictionary.size_bytes() + sharded
+    }
+}
+
+/// `code` by `map`; a missing cell stays one.
+#[inline]
+fn mapped(map: &[u32], code: u32) -> u32 {
+    map.get(code as usize).copied().unwrap_or(MISSING_CODE)
 }
 
 impl TextBuilder {

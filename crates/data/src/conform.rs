@@ -93,8 +93,7 @@ pub(crate) fn column(source: &Column, field: &Field) -> (Column, Vec<Note>) {
 fn words_of(source: &Column) -> WordsBuilder {
     let mut words = WordsBuilder::default();
     if let Values::Category(category) = &source.values {
-        let map: Vec<u32> =
-            category.levels.iter().map(|level| words.dictionary.insert(level.as_bytes())).collect();
+        let map: Vec<u32> = category.levels.iter().map(|level| words.insert(level.as_bytes())).collect();
         words.codes = category
             .codes
             .iter()
@@ -110,8 +109,7 @@ fn words_of(source: &Column) -> WordsBuilder {
 
 /// Reads words as a field of a schema.
 pub(crate) fn words(field: &Field, builder: &WordsBuilder) -> Finished {
-    let counts = builder.counts();
-    let levels: Vec<(&[u8], u64)> = builder.dictionary.iter().zip(counts.iter().copied()).collect();
+    let levels = builder.levels();
     let mut reader =
         LevelReader { missing: Tally::default(), unreadable: Tally::default(), notes: Vec::new() };
     let values = match &field.kind {

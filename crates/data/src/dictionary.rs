@@ -1,7 +1,19 @@
 //! Distinct strings with a code each, in the order in which they first come.
 //!
 //! Open addressing with linear probing over codes; strings lie end to end in one buffer. The hash only decides where
-//! to look, so it reaches no result: codes depend on the order of insertion alone.
+//! to look, so it reaches no result: codes depend on the order of insertion alone. A hash without a secret can be
+//! made to collide by whoever writes the file; a search therefore ends after [`PROBES`] slots, and what finds no slot
+//! by then goes to an ordered map, which no choice of strings makes slow.
+
+use std::collections::BTreeMap;
+
+/// Slots that a search looks at. At half load a chance run of this length does not happen: the longest expected among
+/// a million strings is about 70, and it grows with the logarithm of their number (Knuth 1998, "The Art of Computer
+/// Programming", volume 3, section 6.4).
+const PROBES: usize = 128;
+
+/// The upper half of a slot.
+const UPPER: u64 = 0xffff_ffff_0000_0000;
 
 /// Distinct byte strings, each with a code from 0.
 #[derive(Clone, Debug, Default)]
@@ -9,28 +21,33 @@ pub(crate) struct Dictionary {
     bytes: Vec<u8>,
     /// End of each string in `bytes`.
     ends: Vec<usize>,
-    /// Code plus one in the lower half; in the upper half the upper half of the string's hash, which tells most strings
-    /// apart without looking at them. Zero is an empty slot. Its length is a power of two, or zero.
+    /// Code plus one in the lower half; in the upper half the upper half of the string's hash, which says where the
+    /// search begins and tells most strings apart without looking at them. Zero is an empty slot. Its length is a
+    /// power of two, or zero.
     slots: Vec<u64>,
+    /// Codes of strings that found no slot near the place where their search begins.
+    crowded: BTreeMap<Vec<u8>, u32>,
 }
 
 impl Dictionary {
     /// The code of `text`; a new one if it has not been seen before.
     #[inline]
     pub(crate) fn insert(&mut self, text: &[u8]) -> u32 {
+        self.insert_hashed(text, hash(text))
+    }
+
+    /// As [`Dictionary::insert`], for a `text` whose [`hash`] is known; only its upper half is looked at.
+    #[inline]
+    pub(crate) fn insert_hashed(&mut self, text: &[u8], hash: u64) -> u32 {
         if (self.ends.len() + 1) * 2 > self.slots.len() {
             self.grow();
         }
-        let hash = hash(text);
         let mask = self.slots.len() - 1;
-        let mut slot = hash as usize & mask;
-        loop {
+        let mut slot = (hash >> 32) as usize & mask;
+        for _ in 0..PROBES {
             let entry = self.slots[slot];
             if entry == 0 {
-                self.bytes.extend_from_slice(text);
-                self.ends.push(self.bytes.len());
-                self.slots[slot] = (hash & UPPER) | self.ends.len() as u64;
-                return (self.ends.len() - 1) as u32;
+                return self.insert_at(slot, text, hash);
             }
             if (entry ^ hash) & UPPER == 0 {
                 let code = entry as u32 - 1;
@@ -40,6 +57,16 @@ impl Dictionary {
             }
             slot = (slot + 1) & mask;
         }
+        self.insert_crowded(text)
+    }
+
+    /// Adds `text` without looking whether it is there already; gives its code. Only for dictionaries that are never
+    /// searched: it leaves no trace in the slots.
+    #[inline]
+    pub(crate) fn push(&mut self, text: &[u8]) -> u32 {
+        self.bytes.extend_from_slice(text);
+        self.ends.push(self.bytes.len());
+        (self.ends.len() - 1) as u32
     }
 
     /// The string of a code.
@@ -64,23 +91,73 @@ impl Dictionary {
         self.bytes.len() + self.ends.len() * 8 + self.slots.len() * 8
     }
 
+    fn insert_at(&mut self, slot: usize, text: &[u8], hash: u64) -> u32 {
+        if !self.crowded.is_empty()
+            && let Some(&code) = self.crowded.get(text)
+        {
+            return code;
+        }
+        let code = self.push(text);
+        self.slots[slot] = (hash & UPPER) | (u64::from(code) + 1);
+        code
+    }
+
+    #[cold]
+    fn insert_crowded(&mut self, text: &[u8]) -> u32 {
+        if let Some(&code) = self.crowded.get(text) {
+            return code;
+        }
+        let code = self.push(text);
+        self.crowded.insert(text.to_vec(), code);
+        code
+    }
+
+    /// Doubles the slots. The strings are not looked at: a slot says itself where the search for it begins.
+    #[cold]
     fn grow(&mut self) {
         let length = (self.slots.len() * 2).max(16);
-        let mut slots = vec![0u64; length];
-        for code in 0..self.len() {
-            let hash = hash(self.get(code));
-            let mut slot = hash as usize & (length - 1);
-            while slots[slot] != 0 {
-                slot = (slot + 1) & (length - 1);
+        let old = std::mem::replace(&mut self.slots, vec![0u64; length]);
+        for entry in old.into_iter().filter(|entry| *entry != 0) {
+            let home = (entry >> 32) as usize;
+            let free =
+                (0..PROBES).map(|step| (home + step) & (length - 1)).find(|&slot| self.slots[slot] == 0);
+            if let Some(slot) = free {
+                self.slots[slot] = entry;
+            } else {
+                let code = entry as u32 - 1;
+                self.crowded.insert(self.get(code as usize).to_vec(), code);
             }
-            slots[slot] = (hash & UPPER) | (code as u64 + 1);
         }
-        self.slots = slots;
     }
 }
 
-/// The upper half of a slot.
-const UPPER: u64 = 0xffff_ffff_0000_0000;
+/// Eight bytes of `text` from `start`.
+#[inline(always)]
+fn eight(text: &[u8], start: usize) -> u64 {
+    let mut word = [0u8; 8];
+    word.copy_from_slice(&text[start..start + 8]);
+    u64::from_le_bytes(word)
+}
+
+/// Four bytes of `text` from `start`.
+#[inline(always)]
+fn four(text: &[u8], start: usize) -> u64 {
+    let mut word = [0u8; 4];
+    word.copy_from_slice(&text[start..start + 4]);
+    u64::from(u32::from_le_bytes(word))
+}
+
+/// All bytes of a `text` of at most eight, in one number; texts of one length get different numbers.
+#[inline(always)]
+fn short(text: &[u8]) -> u64 {
+    match text.len() {
+        0 => 0,
+        length @ 1..=3 => {
+            u64::from(text[0]) | u64::from(text[length / 2]) << 8 | u64::from(text[length - 1]) << 16
+        }
+        length => four(text, 0) | four(text, length - 4) << 32,
+    }
+}
 
 /// Equality of short strings without a call: eight bytes at a time, the last eight overlapping.
 #[inline(always)]
@@ -88,36 +165,28 @@ fn same(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() {
         return false;
     }
-    if a.len() < 8 {
-        return a.iter().zip(b).all(|(x, y)| x == y);
+    if a.len() <= 8 {
+        return short(a) == short(b);
     }
-    let word = |text: &[u8], start: usize| {
-        let mut word = [0u8; 8];
-        word.copy_from_slice(&text[start..start + 8]);
-        u64::from_le_bytes(word)
-    };
     let last = a.len() - 8;
-    (0..last).step_by(8).all(|start| word(a, start) == word(b, start)) && word(a, last) == word(b, last)
+    (0..last).step_by(8).all(|start| eight(a, start) == eight(b, start)) && eight(a, last) == eight(b, last)
 }
 
-/// Multiplies eight bytes at a time and folds the 128-bit product (the mixing step of wyhash, Wang 2019).
+/// Multiplies eight bytes at a time, the last eight overlapping, and folds the 128-bit product (the mixing step of
+/// wyhash, Wang 2019).
 #[inline]
-fn hash(text: &[u8]) -> u64 {
+pub(crate) fn hash(text: &[u8]) -> u64 {
     const A: u64 = 0x9e37_79b9_7f4a_7c15;
     const B: u64 = 0xe703_7ed1_a0b4_28db;
     let mut state = A ^ text.len() as u64;
-    let mut chunks = text.chunks_exact(8);
-    for chunk in &mut chunks {
-        let mut word = [0u8; 8];
-        word.copy_from_slice(chunk);
-        state = fold(state ^ u64::from_le_bytes(word), B);
+    if text.len() <= 8 {
+        return fold(state ^ short(text), A);
     }
-    let rest = chunks.remainder();
-    let mut word = 0u64;
-    for &byte in rest {
-        word = word << 8 | u64::from(byte);
+    let last = text.len() - 8;
+    for start in (0..last).step_by(8) {
+        state = fold(state ^ eight(text, start), B);
     }
-    fold(state ^ word, A)
+    fold(state ^ eight(text, last), A)
 }
 
 #[inline(always)]
@@ -141,5 +210,39 @@ mod tests {
         assert_eq!(dictionary.len(), 301);
         assert_eq!(dictionary.get(7), b"word 7");
         assert_eq!(dictionary.get(300), b"");
+        assert!(dictionary.crowded.is_empty());
+    }
+
+    #[test]
+    fn strings_of_every_length_are_told_apart() {
+        let mut dictionary = Dictionary::default();
+        let whole = b"abcdefghijklmnopqrstuvwxyz0123456789";
+        let mut expected = 0;
+        for length in 1..whole.len() {
+            for place in 0..length {
+                // One byte changed at any place makes another string.
+                let mut text = whole[..length].to_vec();
+                text[place] = b'#';
+                assert_eq!(dictionary.insert(&text), expected, "{length} {place}");
+                expected += 1;
+            }
+        }
+        assert_eq!(dictionary.insert(b"#b"), 1);
+    }
+
+    #[test]
+    fn colliding_strings_are_kept_apart_and_do_not_make_it_slow() {
+        // All hashes are equal: only the upper half counts, and it is given here.
+        let mut dictionary = Dictionary::default();
+        let words: Vec<String> = (0..5000).map(|index| format!("{index}")).collect();
+        for round in 0..2 {
+            for (index, word) in words.iter().enumerate() {
+                let code = dictionary.insert_hashed(word.as_bytes(), 77 << 32);
+                assert_eq!(code as usize, index, "round {round}");
+            }
+        }
+        // A search sees at most `PROBES` slots; all others are in the map.
+        assert_eq!(dictionary.crowded.len(), words.len() - PROBES);
+        assert_eq!(dictionary.insert_hashed(b"another", 78 << 32), 5000);
     }
 }

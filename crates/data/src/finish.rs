@@ -1,10 +1,12 @@
 //! From a grown column to a typed one, with its notes, or to the wish to read it again as words.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use kaizen_table::{
     Boolean, Category, Column, FieldKind, MISSING_BOOLEAN, MISSING_CODE, Number, NumberStyle, Time, Values,
 };
+use rayon::prelude::*;
 
 use crate::builder::{
     Builder, MomentBuilder, NumberBuilder, Plan, Tally, TextBuilder, WordsBuilder, decoded,
@@ -43,6 +45,10 @@ pub(crate) fn plan(levels: &[(&[u8], u64)], hints: Hints) -> Plan {
         Decision::Number(style) => Plan::Number(style),
         Decision::Moment(Detected { format, ambiguous }) => Plan::Moment { format, ambiguous },
         Decision::Text => Plan::Text,
+        // Looking for repeats within a part of the file costs as much as it saves when every second string is new.
+        Decision::Words(_) if levels.len() as u64 * 2 > levels.iter().map(|(_, count)| count).sum() => {
+            Plan::Names
+        }
         Decision::Nothing | Decision::Truth | Decision::Words(_) => Plan::Words,
     }
 }
@@ -190,10 +196,8 @@ fn push_tallies(
 
 /// Decides on a column of words from all its values, and converts it without a loss.
 fn words(name: &str, builder: &WordsBuilder, hints: Hints) -> Finished {
-    let counts = builder.counts();
-    let levels: Vec<(&[u8], u64)> = builder.dictionary.iter().zip(counts.iter().copied()).collect();
-    let decision = decide(&levels, hints);
-    match decision {
+    let levels = builder.levels();
+    match decide(&levels, hints) {
         Decision::Nothing => {
             let mut empty = nothing(builder.codes.len());
             for (level, count) in levels {
@@ -284,7 +288,7 @@ fn category(name: &str, codes: &[u32], levels: &[(&[u8], u64)], why: &Words) -> 
     let mut notes = Vec::new();
     let mut missing = Tally::default();
     let mut foreign = 0;
-    let mut texts: Vec<(u64, String, usize)> = Vec::with_capacity(levels.len());
+    let mut texts: Vec<(u64, Cow<'_, str>, usize)> = Vec::with_capacity(levels.len());
     for (code, (level, count)) in levels.iter().enumerate() {
         let bare = trimmed(level);
         if let Some(word) = missing_word(bare) {
@@ -300,15 +304,15 @@ fn category(name: &str, codes: &[u32], levels: &[(&[u8], u64)], why: &Words) -> 
         }
         let (text, is_foreign) = decoded(level);
         foreign += if is_foreign { *count } else { 0 };
-        texts.push((prefix(text.as_bytes()), text.into_owned(), code));
+        texts.push((prefix(text.as_bytes()), text, code));
     }
-    texts.sort_unstable();
+    texts.par_sort_unstable();
     let mut map = vec![MISSING_CODE; levels.len()];
     let mut names: Vec<String> = Vec::with_capacity(texts.len());
     for (_, text, code) in texts {
         // Two spellings in different encodings can be one text.
-        if names.last() != Some(&text) {
-            names.push(text);
+        if names.last().is_none_or(|last| *last != text) {
+            names.push(text.into_owned());
         }
         map[code] = (names.len() - 1) as u32;
     }

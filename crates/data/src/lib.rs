@@ -38,6 +38,7 @@ mod options;
 mod read;
 mod record;
 mod rewrite;
+mod shards;
 mod sniff;
 mod source;
 mod stream;

@@ -28,6 +28,64 @@ enum Piece {
 pub(crate) struct MomentFormat {
     text: String,
     pieces: Vec<Piece>,
+    /// Whether and how it begins with a date in digits.
+    digits: Option<Digits>,
+}
+
+/// A date of ten bytes, such as 2024-02-29 or 29.02.2024: where its parts are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Digits {
+    year: usize,
+    month: usize,
+    day: usize,
+    /// Position and value of the bytes between the parts.
+    between: [(usize, u8); 2],
+}
+
+impl Digits {
+    /// Bytes of the date, and pieces of the format that it takes.
+    const BYTES: usize = 10;
+    const PIECES: usize = 5;
+
+    fn of(pieces: &[Piece]) -> Option<Self> {
+        let [first, Piece::Byte(left), second, Piece::Byte(right), third, ..] = *pieces else { return None };
+        let mut digits = Self { year: 0, month: 0, day: 0, between: [(0, left), (0, right)] };
+        let mut position = 0;
+        for (index, piece) in [first, second, third].into_iter().enumerate() {
+            let (start, width) = match piece {
+                Piece::Year => (&mut digits.year, 4),
+                Piece::Month => (&mut digits.month, 2),
+                Piece::Day => (&mut digits.day, 2),
+                _ => return None,
+            };
+            *start = position;
+            position += width;
+            if let Some((place, _)) = digits.between.get_mut(index) {
+                *place = position;
+                position += 1;
+            }
+        }
+        let all_there = first != second && second != third && third != first;
+        (position == Self::BYTES && all_there).then_some(digits)
+    }
+
+    /// Reads the date; `None` if a digit is missing, for instance because it is written as 1/2/2024.
+    #[inline]
+    fn read(self, date: &[u8; Self::BYTES]) -> Option<Parts> {
+        if self.between.iter().any(|&(position, byte)| date[position] != byte) {
+            return None;
+        }
+        let mut odd = false;
+        let mut digit = |position: usize| {
+            let digit = date[position].wrapping_sub(b'0');
+            odd |= digit > 9;
+            u32::from(digit)
+        };
+        let mut pair = |position| digit(position) * 10 + digit(position + 1);
+        let year = i64::from(pair(self.year) * 100 + pair(self.year + 2));
+        let (month, day) = (pair(self.month), pair(self.day));
+        (!odd).then_some(Parts { year, month, day, ..Parts::default() })
+    }
 }
 
 /// What [`detect`] found.
@@ -139,7 +197,7 @@ impl MomentFormat {
                 Piece::Byte(byte)
             });
         }
-        Some(Self { text: text.to_owned(), pieces })
+        Some(Self { text: text.to_owned(), digits: Digits::of(&pieces), pieces })
     }
 
     /// The format as text.
@@ -150,9 +208,16 @@ impl MomentFormat {
     /// Seconds since 1970-01-01T00:00:00 UTC of a trimmed cell; without a zone the clock is taken for UTC, and
     /// without a date the day for 1970-01-01. `None` if the cell does not fit.
     pub(crate) fn read(&self, cell: &[u8]) -> Option<f64> {
-        let mut scanner = Scanner { rest: cell };
-        let mut parts = Parts::default();
-        for &piece in &self.pieces {
+        let (mut scanner, mut parts, mut pieces) =
+            (Scanner { rest: cell }, Parts::default(), self.pieces.as_slice());
+        // Most dates are written in full; they need no scanner.
+        if let Some(digits) = self.digits
+            && let Some((date, rest)) = cell.split_first_chunk()
+            && let Some(read) = digits.read(date)
+        {
+            (scanner.rest, parts, pieces) = (rest, read, &pieces[Digits::PIECES..]);
+        }
+        for &piece in pieces {
             scanner.take(piece, &mut parts)?;
         }
         if scanner.rest.is_empty() { parts.seconds() } else { None }
@@ -407,6 +472,9 @@ mod tests {
             ("2024-02-29T12:30:05.250Z", "%Y-%m-%dT%H:%M:%S%z", "2024-02-29T12:30:05"),
             ("2024-02-29 00:30:00+01:00", "%Y-%m-%d %H:%M:%S%z", "2024-02-28T23:30:00"),
             ("31.12.1999", "%d.%m.%Y", "1999-12-31"),
+            ("1.2.1999", "%d.%m.%Y", "1999-02-01"),
+            ("2024-2-29", "%Y-%m-%d", "2024-02-29"),
+            ("12/31/1999 18:30", "%m/%d/%Y %H:%M", "1999-12-31T18:30:00"),
             ("Mar 5, 2021", "%b %d, %Y", "2021-03-05"),
             ("15-Sep-68", "%d-%b-%y", "2068-09-15"),
             ("3/25/21 1:05 PM", "%m/%d/%y %I:%M %p", "2021-03-25T13:05:00"),
@@ -422,11 +490,17 @@ mod tests {
     #[test]
     fn days_that_do_not_exist_are_refused() {
         assert_eq!(read("%Y-%m-%d", "2023-02-29"), None);
+        assert_eq!(read("%Y-%m-%d", "2023-02-2x"), None);
+        assert_eq!(read("%Y-%m-%d", "2023-02-281"), None);
+        assert_eq!(read("%Y-%m-%d", "2023/02/28"), None);
+        assert_eq!(read("%d.%m.%Y", "31.12.199"), None);
+        assert_eq!(read("%d.%m.%Y", "1.12.19991"), None);
         assert_eq!(read("%Y-%m-%d", "2023-13-01"), None);
         assert_eq!(read("%H:%M:%S", "24:00:00"), None);
         assert_eq!(read("%I:%M %p", "13:00 PM"), None);
         assert_eq!(found(&["hello world", "one-two"]), None);
         assert_eq!(found(&["1-2", "10-20"]), None);
+        assert_eq!(read("%m-%m-%Y", "02-03-2023").as_deref(), Some("2023-03-01"));
         assert!(MomentFormat::parse("%Q").is_none());
     }
 }

@@ -82,6 +82,7 @@ impl Dialect {
     /// may lack its end. On [`Step::Broken`] and [`Step::Incomplete`] the fields found so far are left in `fields`.
     #[inline]
     pub(crate) fn split(self, text: &[u8], start: usize, at_end: bool, fields: &mut Fields) -> Step {
+        let mut marks = Marks::new(self, text, start);
         let mut position = start;
         loop {
             let opening = text.get(position).copied();
@@ -92,18 +93,24 @@ impl Dialect {
             };
             let end = if let Some(quote) = quoted {
                 match self.split_quoted(text, start, quote, at_end, fields) {
-                    Ok(end) => end,
+                    Ok(end) => {
+                        marks = Marks::new(self, text, end + 1);
+                        end
+                    }
                     Err(step) => return step,
                 }
             } else {
-                let end = find_either(text, position, self.delimiter, self.terminator);
-                if end == text.len() && !at_end {
-                    return Step::Incomplete;
-                }
+                let end = marks.next();
                 let mut stop = end;
-                // Only at a line's end is a carriage return no text.
-                if stop > position && text[stop - 1] == b'\r' && (end == text.len() || text[end] == b'\n') {
-                    stop -= 1;
+                if end == text.len() || text[end] != self.delimiter {
+                    if end == text.len() && !at_end {
+                        return Step::Incomplete;
+                    }
+                    // Only at a line's end is a carriage return no text.
+                    if stop > position && text[stop - 1] == b'\r' && (end == text.len() || text[end] == b'\n')
+                    {
+                        stop -= 1;
+                    }
                 }
                 fields.spans.push(Span { start: position as u32, end: stop as u32, ..Span::default() });
                 end
@@ -150,7 +157,7 @@ impl Dialect {
                 _ => break found,
             }
         };
-        let end = find_either(text, close + 1, self.delimiter, self.terminator);
+        let end = Marks::new(self, text, close + 1).next();
         if end == text.len() && !at_end {
             return Err(Step::Incomplete);
         }
@@ -193,31 +200,69 @@ impl Dialect {
     }
 }
 
-/// Position of the first `a` or `b` at or after `start`; the length of `text` if there is none.
+/// Positions of delimiters and terminators, in order.
 ///
-/// Eight bytes at a time: a byte of `word ^ pattern` is zero where they agree, and the lowest set bit of the classic
-/// zero-byte test is exact (Warren 2012, "Hacker's Delight", section 6-1). Fields are too short for `memchr2` to pay.
-#[inline(always)]
-fn find_either(text: &[u8], start: usize, a: u8, b: u8) -> usize {
+/// Eight bytes at a time: a byte of `word ^ pattern` is zero where they agree, and adding 127 to the lower seven bits
+/// of a byte never carries into the next one, so the test is exact for all eight (Warren 2012, "Hacker's Delight",
+/// section 6-1). A word is looked at once, however many marks it holds. Fields are too short for `memchr2` to pay.
+struct Marks<'a> {
+    text: &'a [u8],
+    delimiters: u64,
+    terminators: u64,
+    /// Where the word begins.
+    base: usize,
+    /// The upper bit of each byte of the word that is a mark and was not given yet.
+    found: u64,
+}
+
+impl<'a> Marks<'a> {
     const LOW: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let (a_pattern, b_pattern) = (LOW * u64::from(a), LOW * u64::from(b));
-    let mut position = start;
-    while let Some(bytes) = text.get(position..position + 8) {
-        let mut word = [0u8; 8];
-        word.copy_from_slice(bytes);
-        let word = u64::from_le_bytes(word);
-        let (x, y) = (word ^ a_pattern, word ^ b_pattern);
-        let found = (x.wrapping_sub(LOW) & !x | y.wrapping_sub(LOW) & !y) & HIGH;
-        if found != 0 {
-            return position + (found.trailing_zeros() / 8) as usize;
+    const SEVEN: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+
+    #[inline(always)]
+    fn new(dialect: Dialect, text: &'a [u8], start: usize) -> Self {
+        let delimiters = Self::LOW * u64::from(dialect.delimiter);
+        let terminators = Self::LOW * u64::from(dialect.terminator);
+        let mut marks = Self { text, delimiters, terminators, base: start, found: 0 };
+        marks.look();
+        marks
+    }
+
+    /// The next mark; the length of the text if there is none.
+    #[inline(always)]
+    fn next(&mut self) -> usize {
+        while self.found == 0 {
+            self.base += 8;
+            if self.base >= self.text.len() {
+                return self.text.len();
+            }
+            self.look();
         }
-        position += 8;
+        let position = self.base + (self.found.trailing_zeros() / 8) as usize;
+        self.found &= self.found - 1;
+        position
     }
-    while position < text.len() && text[position] != a && text[position] != b {
-        position += 1;
+
+    #[inline(always)]
+    fn look(&mut self) {
+        let mut word = [0u8; 8];
+        if let Some(bytes) = self.text.get(self.base..self.base + 8) {
+            word.copy_from_slice(bytes);
+            self.found = self.in_word(u64::from_le_bytes(word));
+        } else {
+            // The last bytes: what lies behind them is no mark.
+            let bytes = self.text.get(self.base..).unwrap_or_default();
+            word[..bytes.len()].copy_from_slice(bytes);
+            let there = (1u64 << (8 * bytes.len())) - 1;
+            self.found = self.in_word(u64::from_le_bytes(word)) & there;
+        }
     }
-    position
+
+    #[inline(always)]
+    fn in_word(&self, word: u64) -> u64 {
+        let zero_bytes = |word: u64| !(((word & Self::SEVEN) + Self::SEVEN) | word | Self::SEVEN);
+        zero_bytes(word ^ self.delimiters) | zero_bytes(word ^ self.terminators)
+    }
 }
 
 #[cfg(test)]
@@ -282,11 +327,25 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_found_wherever_they_are() {
-        let text = b"0123456789abcdef,0123456789\n";
-        assert_eq!(find_either(text, 0, b',', b'\n'), 16);
-        assert_eq!(find_either(text, 17, b',', b'\n'), 27);
-        assert_eq!(find_either(text, 28, b',', b'\n'), 28);
-        assert_eq!(find_either(b"\x80\x81\xac,", 0, b',', b'\n'), 3);
+    fn marks_are_found_wherever_they_are() {
+        let mut state = 1u64;
+        for length in 0..40 {
+            for _ in 0..50 {
+                let text: Vec<u8> = (0..length)
+                    .map(|_| {
+                        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                        // Neighbours of the marks, and bytes that differ from them in the upper bit.
+                        b",\n-+\x0b\x09\xac\x8a\x00\xff"[(state >> 40) as usize % 10]
+                    })
+                    .collect();
+                for start in 0..=text.len() {
+                    let mut marks = Marks::new(CSV, &text, start);
+                    let expected = (start..text.len()).filter(|&at| matches!(text[at], b',' | b'\n'));
+                    for at in expected.chain([text.len(), text.len()]) {
+                        assert_eq!(marks.next(), at, "{text:?} from {start}");
+                    }
+                }
+            }
+        }
     }
 }

@@ -127,6 +127,18 @@ pub(crate) fn dialect(sample: &[u8], whole: bool) -> Dialect {
     if uses_apostrophes(chosen, sample, whole) { of(chosen.delimiter, b'\'') } else { chosen }
 }
 
+/// The delimiter that the first line of `text` prescribes in the manner of Excel, `sep=;`, and the bytes of that line.
+pub(crate) fn prescribed_delimiter(text: &[u8]) -> Option<(u8, usize)> {
+    let (quoted, rest) = text.strip_prefix(b"\"").map_or((false, text), |rest| (true, rest));
+    let (word, rest) = rest.split_at_checked(4)?;
+    let (&delimiter, rest) = rest.split_first()?;
+    let rest = if quoted { rest.strip_prefix(b"\"")? } else { rest };
+    let rest = rest.strip_prefix(b"\r").unwrap_or(rest);
+    let rest = rest.strip_prefix(b"\n")?;
+    let fits = word.eq_ignore_ascii_case(b"sep=") && DELIMITERS.contains(&delimiter);
+    fits.then_some((delimiter, text.len() - rest.len()))
+}
+
 /// Records of a sample, as fields.
 pub(crate) struct Sample<'a> {
     text: &'a [u8],
@@ -352,6 +364,16 @@ mod tests {
 
     fn header(text: &str) -> bool {
         has_header(&Sample::of(dialect(text.as_bytes(), true), text.as_bytes(), true, 100))
+    }
+
+    #[test]
+    fn a_first_line_can_prescribe_the_delimiter() {
+        assert_eq!(prescribed_delimiter(b"sep=;\na;b\n"), Some((b';', 6)));
+        assert_eq!(prescribed_delimiter(b"SEP=\t\r\na\tb\n"), Some((b'\t', 7)));
+        assert_eq!(prescribed_delimiter(b"\"sep=|\"\r\na|b\n"), Some((b'|', 9)));
+        for text in [b"sep=;".as_slice(), b"sep=;;\n", b"sep=x\n", b"sep,a\n", b"\"sep=;\n", b""] {
+            assert_eq!(prescribed_delimiter(text), None, "{text:?}");
+        }
     }
 
     #[test]

@@ -11,13 +11,25 @@ use rayon::prelude::*;
 use crate::error::DataError;
 use crate::stream::TextStream;
 
-/// Text read at a time, in bytes. It bounds the memory beside the table. It is the same for any number of threads.
-pub(crate) const WAVE_BYTES: usize = 16 << 20;
+/// How much text is read and parsed at a time. It is the same for any number of threads.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sizes {
+    /// Text read at a time, in bytes. It bounds the memory beside the table.
+    pub wave_bytes: usize,
+    /// Text parsed by one thread at a time, in bytes; with what is made of it, it fits a second-level cache.
+    pub chunk_bytes: usize,
+}
 
-/// Text parsed by one thread at a time, in bytes; with what is made of it, it fits a second-level cache.
-const CHUNK_BYTES: usize = 512 << 10;
+impl Sizes {
+    /// Those of every reader; a fuzzer's short inputs must have cuts as well.
+    pub(crate) const USUAL: Self = if cfg!(fuzzing) {
+        Self { wave_bytes: 4096, chunk_bytes: 128 }
+    } else {
+        Self { wave_bytes: 16 << 20, chunk_bytes: 512 << 10 }
+    };
+}
 
-/// Room before a wave for what was left of the wave before it.
+/// Room before a wave for what was left of the wave before it, at most.
 const ROOM_BYTES: usize = 1 << 20;
 
 /// Text that may pass before a record ends. A longer one is a quote that was never closed.
@@ -66,52 +78,62 @@ pub(crate) struct Waves {
     stream: TextStream,
     /// A used buffer, to be filled again.
     spare: Vec<u8>,
-    wave_bytes: usize,
+    sizes: Sizes,
+    room_bytes: usize,
     /// NUL bytes that were left out.
     pub nul_count: u64,
 }
 
 impl Waves {
     /// Waves of `stream`, which is stored in `size_bytes` (a small file needs no large buffer).
-    pub(crate) fn new(stream: TextStream, size_bytes: u64, compressed: bool) -> Self {
-        // A little more than the file, so that its end is seen with its last byte.
-        let fits = usize::try_from(size_bytes).map_or(WAVE_BYTES, |size| size * 2 + 4096);
-        let wave_bytes = if compressed { WAVE_BYTES } else { fits.min(WAVE_BYTES) };
-        Self { stream, spare: Vec::new(), wave_bytes, nul_count: 0 }
+    pub(crate) fn new(stream: TextStream, size_bytes: u64, compressed: bool, mut sizes: Sizes) -> Self {
+        if !compressed {
+            // A little more than the file, so that its end is seen with its last byte.
+            let fits = usize::try_from(size_bytes).map_or(usize::MAX, |size| size.saturating_mul(2) + 4096);
+            sizes.wave_bytes = sizes.wave_bytes.min(fits);
+        }
+        let room_bytes = sizes.wave_bytes.min(ROOM_BYTES);
+        Self { stream, spare: Vec::new(), sizes, room_bytes, nul_count: 0 }
     }
 
     /// The next wave; an empty one is the end.
     pub(crate) fn next(&mut self) -> Result<Wave, DataError> {
+        let start = self.room_bytes;
+        let length = start + self.sizes.wave_bytes;
         let mut bytes = std::mem::take(&mut self.spare);
-        bytes.resize(ROOM_BYTES + self.wave_bytes, 0);
-        let mut end = ROOM_BYTES + self.stream.fill(&mut bytes[ROOM_BYTES..])?;
-        if memchr::memchr(0, &bytes[ROOM_BYTES..end]).is_some() {
-            let mut kept = ROOM_BYTES;
-            for position in ROOM_BYTES..end {
+        bytes.truncate(length);
+        if bytes.len() < length {
+            bytes = vec![0; length];
+        }
+        loop {
+            let end = start + self.stream.fill(&mut bytes[start..])?;
+            if memchr::memchr(0, &bytes[start..end]).is_none() {
+                return Ok(Wave { bytes, start, end });
+            }
+            let mut kept = start;
+            for position in start..end {
                 bytes[kept] = bytes[position];
                 kept += usize::from(bytes[position] != 0);
             }
             self.nul_count += (end - kept) as u64;
             // A wave of nothing but NUL bytes is not the end of the file.
-            if kept == ROOM_BYTES && end > ROOM_BYTES {
-                self.spare = bytes;
-                return self.next();
+            if kept > start {
+                return Ok(Wave { bytes, start, end: kept });
             }
-            end = kept;
         }
-        Ok(Wave { bytes, start: ROOM_BYTES, end })
     }
 
     /// Whether `wave`, as it came, may have text after it.
     pub(crate) fn is_full(&self, wave: &Wave) -> bool {
-        wave.end - wave.start >= self.wave_bytes
+        wave.end - wave.start >= self.sizes.wave_bytes
     }
 
     /// Gives `wave` and all that follow to `parser`.
     pub(crate) fn run<P: Parse>(&mut self, mut wave: Wave, parser: &mut P) -> Result<(), DataError> {
         loop {
-            let shared = &*parser;
-            let ((parts, used), next) = rayon::join(|| parse_wave(shared, wave.text()), || self.next());
+            let (shared, chunk_bytes) = (&*parser, self.sizes.chunk_bytes);
+            let ((parts, used), next) =
+                rayon::join(|| parse_wave(shared, wave.text(), chunk_bytes), || self.next());
             let next = next?;
             parser.absorb(parts)?;
             wave.skip(used);
@@ -147,8 +169,8 @@ fn joined(left: &[u8], mut next: Wave) -> Wave {
 }
 
 /// Parses all complete records of `text`; gives the parts in order and the number of bytes used.
-fn parse_wave<P: Parse>(parser: &P, text: &[u8]) -> (Vec<P::Part>, usize) {
-    let starts = cuts(text, parser.marks());
+fn parse_wave<P: Parse>(parser: &P, text: &[u8], chunk_bytes: usize) -> (Vec<P::Part>, usize) {
+    let starts = cuts(text, parser.marks(), chunk_bytes);
     let stretches: Vec<(usize, usize)> = starts
         .iter()
         .enumerate()
@@ -171,22 +193,23 @@ fn parse_wave<P: Parse>(parser: &P, text: &[u8]) -> (Vec<P::Part>, usize) {
 }
 
 /// Where chunks begin: at the start, and after line ends that an even number of quotes precedes.
-fn cuts(text: &[u8], (quote, terminator): (Option<u8>, u8)) -> Vec<usize> {
+fn cuts(text: &[u8], (quote, terminator): (Option<u8>, u8), chunk_bytes: usize) -> Vec<usize> {
+    let odd: Vec<bool> = text
+        .par_chunks(chunk_bytes)
+        .map(|chunk| quote.is_some_and(|quote| memchr::memchr_iter(quote, chunk).count() % 2 == 1))
+        .collect();
     let mut starts = vec![0];
     let mut inside = false;
-    let mut from = 0;
-    while from + CHUNK_BYTES < text.len() {
-        let to = from + CHUNK_BYTES;
-        if let Some(quote) = quote {
-            inside ^= memchr::memchr_iter(quote, &text[from..to]).count() % 2 == 1;
-        }
-        if let Some(start) = line_end(&text[to..], quote, terminator, inside) {
-            let start = to + start;
+    // There is no cut after the last chunk, which may be short.
+    for (index, odd) in odd.iter().enumerate().take(odd.len().saturating_sub(1)) {
+        inside ^= odd;
+        let end = (index + 1) * chunk_bytes;
+        if let Some(start) = line_end(&text[end..], quote, terminator, inside) {
+            let start = end + start;
             if starts.last().is_some_and(|last| start > *last) && start < text.len() {
                 starts.push(start);
             }
         }
-        from = to;
     }
     starts
 }

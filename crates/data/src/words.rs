@@ -54,7 +54,17 @@ pub(crate) fn truth_word(cell: &[u8]) -> Option<bool> {
 }
 
 /// `cell` without ASCII white space and no-break spaces (U+00A0) at its ends.
-pub(crate) fn trimmed(mut cell: &[u8]) -> &[u8] {
+#[inline]
+pub(crate) fn trimmed(cell: &[u8]) -> &[u8] {
+    // Nearly all cells begin and end with a letter or digit.
+    match (cell.first(), cell.last()) {
+        (Some(b'!'..=b'~'), Some(b'!'..=b'~')) | (None, None) => cell,
+        _ => trimmed_slowly(cell),
+    }
+}
+
+#[cold]
+fn trimmed_slowly(mut cell: &[u8]) -> &[u8] {
     loop {
         let before = cell.len();
         cell = cell.trim_ascii();
@@ -93,6 +103,16 @@ mod tests {
             assert_eq!(truth_word(cell.as_bytes()), Some(truth), "{cell}");
         }
         assert_eq!(truth_word(b"maybe"), None);
-        assert_eq!(trimmed(" \u{a0}39 \t".as_bytes()), b"39");
+        for (cell, bare) in [
+            (" \u{a0}39 \t", "39"),
+            ("a\u{a0} ", "a"),
+            ("a b", "a b"),
+            (" ", ""),
+            ("", ""),
+            ("é", "é"),
+            ("à", "à"),
+        ] {
+            assert_eq!(trimmed(cell.as_bytes()), bare.as_bytes());
+        }
     }
 }

@@ -18,7 +18,8 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   ci                              format, tidy, lints, docs and all tests: what CI runs, and nothing else
   tidy                            the house rules alone
   docs [--check]                  write the page of plug-ins, or find that it is stale
-  fuzz [--seconds N] [TARGET]     feed the readers of foreign bytes with hostile ones (60 s each)
+  fuzz [--seconds N] [--sanitizer NAME] [TARGET]
+                                  feed the readers of foreign bytes with hostile ones (60 s each)
   bench [NAME [ARGS…]]            list or run the side-by-side benchmarks of benches/";
 
 fn main() -> ExitCode {
