@@ -210,7 +210,6 @@ pub(crate) fn judge(
     score(plan, truth, None, &ensemble.predict(table)?, seed)
 }
 
-#[expect(clippy::too_many_arguments, reason = "a line of the leaderboard draws on all of them")]
 fn leaderboard(
     plan: &Plan,
     entries: &Entries,

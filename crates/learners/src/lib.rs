@@ -7,14 +7,14 @@
 pub mod baseline;
 pub mod bayes;
 mod features;
-mod levels;
 pub mod linear;
-mod moments;
 pub mod neighbors;
 mod outcome;
 mod parameters;
 mod tasks;
 pub mod trees;
+
+use kaizen_model::{levels, moments};
 
 use kaizen_model::Learner;
 

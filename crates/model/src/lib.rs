@@ -6,7 +6,9 @@
 
 pub mod dataset;
 pub mod learner;
+pub mod levels;
 pub mod memo;
+pub mod moments;
 pub mod predictions;
 pub mod state;
 pub mod task;
@@ -14,6 +16,7 @@ pub mod transform;
 
 pub use dataset::{Dataset, Sample};
 pub use learner::{Ctx, FitError, Fitted, Handles, Inputs, Learner, Model, PredictError, Shape, View};
+pub use levels::Levels;
 pub use memo::Memo;
 pub use predictions::Predictions;
 pub use state::{LoadError, State, Tensor};

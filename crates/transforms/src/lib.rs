@@ -33,13 +33,13 @@ pub mod dates;
 mod eigen;
 pub mod encoders;
 pub mod imputers;
-mod levels;
-mod moments;
 mod parameters;
 pub mod scalers;
 pub mod selectors;
 pub mod step;
 pub mod text;
+
+use kaizen_model::{levels, moments};
 
 pub use step::{Step, Uses};
 

@@ -92,8 +92,8 @@ impl Rule for Merge {
         let rare = (self.merged.len() - 1) as u32;
         let codes = self.levels.codes(require_category(column)?);
         let codes = codes
-            .into_iter()
-            .map(|code| match code {
+            .iter()
+            .map(|&code| match code {
                 MISSING_CODE => MISSING_CODE,
                 code => self.codes.get(code as usize).copied().unwrap_or(rare),
             })

@@ -1,19 +1,17 @@
-//! The levels of a category column as they were when a transform was fitted, and how other lists of levels map to them.
+//! The levels of a category column as they were at a fit, and how other lists of levels map to them.
 //!
 //! Codes of another table mean nothing here: its levels may be in another order or hold new ones. Where tables share
 //! the list itself (every fold of one data set does) nothing is looked up at all.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use kaizen_model::{LoadError, State, Tensor};
+use crate::state::{LoadError, State, Tensor};
 use kaizen_table::{Category, MISSING_CODE};
-
-/// The code given to a level that was not there when fitting.
-pub(crate) const UNSEEN: u32 = u32::MAX - 1;
 
 /// A fixed list of levels with fast look-up.
 #[derive(Clone, Debug)]
-pub(crate) struct Levels {
+pub struct Levels {
     list: Arc<Vec<String>>,
     /// Indices into `list`, ascending by string.
     sorted: Vec<u32>,
@@ -21,36 +19,41 @@ pub(crate) struct Levels {
 
 impl Levels {
     /// Remembers a list.
-    pub(crate) fn new(list: Arc<Vec<String>>) -> Self {
+    pub fn new(list: Arc<Vec<String>>) -> Self {
         let mut sorted: Vec<u32> = (0..list.len() as u32).collect();
         sorted.sort_by(|&a, &b| list[a as usize].cmp(&list[b as usize]));
         Self { list, sorted }
     }
 
     /// Number of levels.
-    pub(crate) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.list.len()
     }
 
     /// The list.
-    pub(crate) fn list(&self) -> &Arc<Vec<String>> {
+    pub fn list(&self) -> &Arc<Vec<String>> {
         &self.list
     }
 
+    /// The code given to a level that was not there when fitting: the first one beyond the levels.
+    pub fn unseen(&self) -> u32 {
+        self.list.len() as u32
+    }
+
     /// The index of a level.
-    pub(crate) fn find(&self, level: &str) -> Option<u32> {
+    pub fn find(&self, level: &str) -> Option<u32> {
         self.sorted
             .binary_search_by(|&index| self.list[index as usize].as_str().cmp(level))
             .ok()
             .map(|place| self.sorted[place])
     }
 
-    /// For each row the index of its level here, [`MISSING_CODE`] or [`UNSEEN`].
-    pub(crate) fn codes(&self, category: &Category) -> Vec<u32> {
+    /// For each row the index of its level here, [`MISSING_CODE`] or [`Self::unseen`].
+    pub fn codes<'a>(&self, category: &'a Category) -> Cow<'a, [u32]> {
         if Arc::ptr_eq(&self.list, &category.levels) {
-            return category.codes.clone();
+            return Cow::Borrowed(&category.codes);
         }
-        let look_up = |level: &String| self.find(level).unwrap_or(UNSEEN);
+        let look_up = |level: &String| self.find(level).unwrap_or(self.unseen());
         let read = |code: u32, map: &dyn Fn(usize) -> u32| {
             if (code as usize) < category.levels.len() { map(code as usize) } else { MISSING_CODE }
         };
@@ -66,14 +69,18 @@ impl Levels {
     }
 
     /// Adds the list to a state: all strings in one buffer, with their lengths.
-    pub(crate) fn save(&self, state: State) -> State {
+    #[must_use]
+    pub fn save(&self, state: State) -> State {
         let bytes: Vec<u8> = self.list.iter().flat_map(|level| level.bytes()).collect();
         let lengths = self.list.iter().map(|level| level.len() as u32).collect();
         state.with("level_bytes", Tensor::U8(bytes)).with("level_lengths", Tensor::U32(lengths))
     }
 
     /// Reads what [`Self::save`] added.
-    pub(crate) fn load(state: &State) -> Result<Self, LoadError> {
+    ///
+    /// # Errors
+    /// [`LoadError`].
+    pub fn load(state: &State) -> Result<Self, LoadError> {
         let (bytes, lengths) = (state.u8s("level_bytes")?, state.u32s("level_lengths")?);
         let mut rest = bytes;
         let mut list = Vec::new();
@@ -109,9 +116,9 @@ mod tests {
     fn other_lists_are_matched_by_string() {
         let levels = Levels::new(category(&[Some("b"), Some("a")]).levels);
         let other = category(&[Some("c"), Some("b"), None, Some("a")]);
-        assert_eq!(levels.codes(&other), [UNSEEN, 1, MISSING_CODE, 0]);
+        assert_eq!(*levels.codes(&other), [2, 1, MISSING_CODE, 0]);
         let few = Category { codes: vec![2], levels: Arc::clone(&other.levels) };
-        assert_eq!(levels.codes(&few), [UNSEEN]);
+        assert_eq!(*levels.codes(&few), [2]);
     }
 
     #[test]
