@@ -18,6 +18,9 @@ const TREE_MICROSECONDS: f64 = 0.016;
 const CALL_MICROSECONDS: f64 = 2.5;
 const OPAQUE_MICROSECONDS: f64 = 30.0;
 
+/// Microseconds for the words of one row, once for each fold whose models are shipped: members of a fold share them.
+pub(crate) const TEXT_MICROSECONDS: f64 = 45.0;
+
 /// What the default preset allows one row, in microseconds.
 const DEFAULT_LATENCY_MICROSECONDS: f64 = 75.0;
 
@@ -90,6 +93,11 @@ impl Allowance {
         }
     }
 
+    /// What is left when so many microseconds are spoken for; nothing is left of less than that.
+    pub(crate) fn after(self, microseconds: f64) -> Self {
+        Self { microseconds: (self.microseconds - microseconds).max(f64::MIN_POSITIVE), ..self }
+    }
+
     pub(crate) fn is_limited(self) -> bool {
         self.microseconds.is_finite() || self.bytes.is_finite()
     }
@@ -141,7 +149,10 @@ mod tests {
         assert_eq!(allowance.share(slow), 0.6);
         assert_eq!(allowance.share(large), 0.5);
         assert!(allowance.share(slow.times(2)) > 1.0);
+        assert_eq!(allowance.after(40.0).share(slow), 1.0);
+        assert!(allowance.after(100.0).share(large) > 1.0, "nothing is left");
         let without = Allowance { microseconds: f64::INFINITY, bytes: f64::INFINITY };
+        assert_eq!(without.after(40.0), without);
         assert_eq!(without.share(slow), 0.0);
         assert!(!without.is_limited() && allowance.is_limited());
     }

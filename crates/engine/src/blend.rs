@@ -8,6 +8,7 @@ use kaizen_ensembles::{Candidate, Outputs, Pool, Settings, Strategy};
 use kaizen_metrics::Metric;
 use kaizen_model::{Predictions, Task};
 use kaizen_search::TrialId;
+use kaizen_table::Values;
 use kaizen_tabular::scoring::with_wrapped;
 use kaizen_tabular::{FittedPipeline, Member, TrialOutcome};
 
@@ -216,9 +217,13 @@ pub(crate) fn choose(
         .map(|entry| (entry.repeats, entry.first_value, entry.value))
         .collect();
     let spread = bagging::spread(plan.metric, &measured);
+    let columns = plan.cv.data.table.columns();
+    let has_text = columns.iter().any(|column| matches!(column.values, Values::Text(_)));
     let mut best: Option<(f64, Choice)> = None;
     let most = entries.list.iter().map(|entry| entry.fold_count).max().unwrap_or(0);
     for bag in bagging::bag_sizes(entries.done, most) {
+        let reading = if has_text { bagging::TEXT_MICROSECONDS * bag.min(entries.done) as f64 } else { 0.0 };
+        let allowance = allowance.after(reading);
         let costs: Vec<f64> = entries.list.iter().map(|entry| allowance.share(entry.bagged(bag))).collect();
         let cheapest = costs.iter().copied().fold(f64::INFINITY, f64::min);
         settings.cost_limit = allowance.is_limited().then_some(cheapest.max(1.0));

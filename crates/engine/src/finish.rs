@@ -11,6 +11,7 @@ use kaizen_tabular::scoring::with_wrapped;
 use kaizen_tabular::stacking::extended;
 use kaizen_tabular::{Calibration, Ensemble, FittedPipeline, Member, TabularProblem};
 
+use crate::bagging;
 use crate::blend::{self, Choice, Entries, Form};
 use crate::clock::Alarms;
 use crate::error::EngineError;
@@ -18,9 +19,6 @@ use crate::plan::Plan;
 use crate::request::FitRequest;
 use crate::search_loop::Searched;
 use crate::stack;
-
-/// Microseconds that one pipeline takes to read the words of one row, about.
-const TEXT_MICROSECONDS: f64 = 150.0;
 
 /// Bootstrap samples behind an interval: fewer on many rows, where the interval is narrow anyway.
 const BOOTSTRAP_CELLS: usize = 2_000_000;
@@ -256,7 +254,8 @@ pub(crate) fn importances(
 ) -> Vec<Importance> {
     let seed = Seed(seed).child("importance", 0);
     let has_text = plan.cv.data.table.columns().iter().any(|column| matches!(column.values, Values::Text(_)));
-    let reading = if has_text { TEXT_MICROSECONDS * finished.ensemble.members.len() as f64 } else { 0.0 };
+    let reading =
+        if has_text { bagging::TEXT_MICROSECONDS * finished.ensemble.members.len() as f64 } else { 0.0 };
     let affordable = (IMPORTANCE_MICROSECONDS / (finished.cost_microseconds + reading).max(1.0)) as usize;
     let count = finished.rows.len().min(affordable.clamp(IMPORTANCE_ROWS.0, IMPORTANCE_ROWS.1));
     let chosen = seed.rng().sample_sorted(finished.rows.len(), count);
