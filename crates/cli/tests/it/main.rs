@@ -9,3 +9,4 @@ mod mistakes;
 mod predictions;
 mod program;
 mod reproducible;
+mod shipping;
