@@ -3,13 +3,15 @@
 //! `rounds` is a ceiling where there are validation rows (the best round is kept), and exact where there are none.
 
 use kaizen_base::Card;
-use kaizen_model::{Ctx, FitError, Fitted, Handles, Inputs, Learner, LoadError, Model, Sample, Shape, State};
+use kaizen_model::{
+    Ctx, FitError, Fitted, Handles, Inputs, Learner, LoadError, Model, Sample, Shape, State, Task,
+};
 use kaizen_space::{Config, Param, Space};
 use kaizen_table::MISSING_CODE;
-use kaizen_trees::{BoostParams, Categories, Growth, RowSampling};
+use kaizen_trees::{BoostParams, Categories, Growth, LinearLeaves, RowSampling};
 
 use super::boosting::{Plan, TreeTarget, boost, objectives, patience, settled_rounds};
-use super::data::shared_bins;
+use super::data::{feature_data, shared_bins};
 use super::model::TreeModel;
 use crate::features::{Cells, Features, admit, own_cells};
 use crate::parameters::space;
@@ -47,7 +49,7 @@ impl Learner for BoostedTrees {
         // A leaf of 20 rows is LightGBM's default; a table of 200 rows would get ten leaves of it at most.
         let usual_min_rows = (rows / 50).clamp(2, 20);
         let most_leaves = (rows / 2).clamp(4, 256);
-        space([
+        let mut parameters = vec![
             Param::int("rounds", 1, 10_000).log().starting_at(2_000),
             Param::float("learning_rate", 0.01, 0.3).log().starting_at(0.05),
             Param::int("leaves", 4, most_leaves).log().starting_at(most_leaves.min(31)),
@@ -61,7 +63,15 @@ impl Learner for BoostedTrees {
             Param::float("category_smooth", 1.0, 100.0).log().starting_at(10.0),
             Param::flag("random_thresholds"),
             Param::ordinal("max_bins", ["63", "127", "255"]).starting_at("255"),
-        ])
+        ];
+        // Measured by 5-fold cross-validation: less error on abalone and california_housing in every fold at a ridge of
+        // 10 (1.0 % and 2.4 %), none for the classes of mammography.
+        if shape.task == Task::Regression {
+            parameters.push(Param::flag("linear_leaves"));
+            let ridge = Param::float("linear_ridge", 1.0, 100.0).log().starting_at(10.0);
+            parameters.push(ridge.only_if("linear_leaves", ["true"]));
+        }
+        space(parameters)
     }
 
     fn fit(&self, config: &Config, sample: Sample<'_>, ctx: &Ctx<'_>) -> Result<Fitted, FitError> {
@@ -82,6 +92,10 @@ impl Learner for BoostedTrees {
         let max_bins = config.choice("max_bins").parse().unwrap_or(255);
         let bins = shared_bins(sample, &features, &cells, max_bins)?;
         let target = TreeTarget::of(sample);
+        // The engine refuses linear leaves under monotone constraints, which nobody gives in vain.
+        let is_free = monotone.iter().all(|sign| *sign == 0);
+        let linear = (is_free && config.contains("linear_ridge"))
+            .then(|| LinearLeaves { ridge: config.float("linear_ridge") });
         let params: Vec<BoostParams> = objectives(&sample.data.task, &target.classes, false)
             .into_iter()
             .enumerate()
@@ -102,12 +116,14 @@ impl Learner for BoostedTrees {
                     column_share_node: config.float("column_share_node"),
                     random_thresholds: config.flag("random_thresholds"),
                     categories: Categories::Sets { smooth, l2: smooth, max_threshold: 32 },
+                    linear,
                     patience: sample.valid.map(|_| patience(rate)),
                     ..usual
                 }
             })
             .collect();
-        let plan = Plan { params, columns: Some(learnable(&cells, sample)) };
+        let values = linear.map(|_| feature_data(&features, &cells));
+        let plan = Plan { params, columns: Some(learnable(&cells, sample)), values };
         boost(features, &bins, sample, target, &plan, ctx)
     }
 
@@ -154,7 +170,7 @@ mod tests {
     use std::sync::Arc;
 
     use kaizen_base::{Seed, Signal};
-    use kaizen_model::{Dataset, Task};
+    use kaizen_model::Dataset;
     use kaizen_table::{Column, Table};
 
     /// A target that falls with `x` on the whole and wiggles; `z` is free.
@@ -199,5 +215,50 @@ mod tests {
                 _ => assert!(!falling && !rising),
             }
         }
+    }
+    #[test]
+    fn linear_leaves_follow_slopes_survive_storage_and_yield_to_signs() {
+        let data = |sign: i8| {
+            let x: Vec<f64> = (0..300).map(|row| f64::from((row * 71) % 300) / 30.0).collect();
+            let mut z: Vec<f64> = (0..300).map(|row| f64::from((row * 37) % 11)).collect();
+            let y: Vec<f64> =
+                x.iter().zip(&z).map(|(x, z)| if *z > 5.0 { 3.0 * x } else { -2.0 * x }).collect();
+            z[7] = f64::NAN;
+            let table = Table::from_columns(vec![Column::number("x", x), Column::number("z", z)]).unwrap();
+            let mut data = Dataset::new(table, Task::Regression, Arc::new(y), None);
+            data.monotone = Arc::new([("x".to_owned(), sign)].into());
+            data
+        };
+        let shape = Shape {
+            row_count: 300,
+            column_count: 2,
+            category_count: 0,
+            text_count: 0,
+            task: Task::Regression,
+        };
+        let (train, valid): (Vec<u32>, Vec<u32>) = ((0..200).collect(), (200..300).collect());
+        let ctx = Ctx { seed: Seed(1), signal: &Signal::new() };
+        let fit = |linear: &str, sign: i8| {
+            let data = data(sign);
+            let space = BoostedTrees.space(&shape);
+            let given =
+                [("rounds", 30.into()), ("learning_rate", 0.2.into()), ("linear_leaves", linear.into())];
+            let config = Config::filled(&space, given).unwrap();
+            let sample = Sample { data: &data, train: &train, valid: Some(&valid) };
+            let fitted = BoostedTrees.fit(&config, sample, &ctx).unwrap();
+            let predictions = fitted.model.predict(&data.table).unwrap().values;
+            let again = BoostedTrees.load(&fitted.model.save()).unwrap();
+            assert_eq!(again.predict(&data.table).unwrap().values, predictions);
+            assert_eq!(fitted.valid_predictions.unwrap().values, predictions[200..]);
+            let errors = (200..300).map(|row| (predictions[row] - data.target[row]).powi(2));
+            (errors.sum::<f64>(), predictions)
+        };
+        let (linear, _) = fit("true", 0);
+        let (constant, _) = fit("false", 0);
+        assert!(linear < 0.5 * constant, "{linear} {constant}");
+        // Under a sign leaves stay constants, whatever was asked.
+        assert_eq!(fit("true", 1).1, fit("false", 1).1);
+        let space = BoostedTrees.space(&Shape { task: Task::Binary, ..shape });
+        assert!(space.params().iter().all(|param| param.name() != "linear_leaves"));
     }
 }

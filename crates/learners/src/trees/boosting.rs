@@ -2,7 +2,7 @@
 
 use kaizen_base::Flow;
 use kaizen_model::{Ctx, FitError, Fitted, Model, Sample, Task, View};
-use kaizen_trees::{Bins, BoostParams, Ensemble, Objective, TrainInput, train};
+use kaizen_trees::{Bins, BoostParams, Ensemble, FeatureData, Objective, TrainInput, train};
 
 use super::data::unfit;
 use super::model::{Link, Scores, TreeModel};
@@ -76,11 +76,13 @@ pub(crate) fn settled_rounds(folds: &[&dyn Model]) -> Vec<u32> {
 }
 
 /// What is boosted.
-pub(crate) struct Plan {
+pub(crate) struct Plan<'a> {
     /// One for each ensemble of the model.
     pub(crate) params: Vec<BoostParams>,
     /// Columns that may be used, ascending; `None` is all.
     pub(crate) columns: Option<Vec<u32>>,
+    /// Raw values of all columns, where leaves are linear.
+    pub(crate) values: Option<Vec<FeatureData<'a>>>,
 }
 
 /// One boosting for each set of parameters, as a fitted model.
@@ -89,7 +91,7 @@ pub(crate) fn boost(
     bins: &Bins,
     sample: Sample<'_>,
     target: TreeTarget,
-    plan: &Plan,
+    plan: &Plan<'_>,
     ctx: &Ctx<'_>,
 ) -> Result<Fitted, FitError> {
     let params = &plan.params;
@@ -102,6 +104,7 @@ pub(crate) fn boost(
         let mut input = TrainInput::new(bins, sample.train, values);
         input.valid_rows = judged.as_deref().filter(|rows| !rows.is_empty());
         input.features = plan.columns.as_deref();
+        input.values = plan.values.as_deref();
         input.weights = sample.data.weights.as_ref().map(|weights| weights.as_slice());
         let mut last_round = 0;
         let trained =
@@ -116,7 +119,11 @@ pub(crate) fn boost(
             valid_scores.push(if judged.len() == rows.len() && !rows.is_empty() {
                 trained.valid_scores
             } else {
-                trained.ensemble.predict_binned(bins, rows).map_err(|error| unfit(&error))?
+                let scores = match &plan.values {
+                    Some(values) => trained.ensemble.predict(values, rows),
+                    None => trained.ensemble.predict_binned(bins, rows),
+                };
+                scores.map_err(|error| unfit(&error))?
             });
         }
         ensembles.push(trained.ensemble);

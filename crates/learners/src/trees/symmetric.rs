@@ -127,7 +127,7 @@ impl Learner for SymmetricTrees {
                 }
             })
             .collect();
-        boost(features, &bins, sample, target, &Plan { params, columns: None }, ctx)
+        boost(features, &bins, sample, target, &Plan { params, columns: None, values: None }, ctx)
     }
 
     fn load(&self, state: &State) -> Result<Box<dyn Model>, LoadError> {
