@@ -69,6 +69,67 @@ pub(crate) fn plain_with(cell: &[u8], mark: u8) -> Option<Value> {
         b'+' => (false, true, &cell[1..]),
         _ => (false, false, cell),
     };
+    if let Some((mantissa, decimals)) = short(digits, mark) {
+        let number = f64::from(mantissa) / POWERS[decimals.unwrap_or(0)];
+        let number = if negative { -number } else { number };
+        let integer = decimals.is_none();
+        let code_like =
+            integer && digits.len() > 1 && (digits[0] == b'0' || plus && digits.len() >= PHONE_DIGITS);
+        return Some(Value { number, integer, code_like, huge: false, other_mark: false, decorated: false });
+    }
+    long(cell, digits, mark, negative, plus)
+}
+
+/// Reads digits with at most one mark, eight bytes in all; gives them as an integer, and how many came after the mark.
+///
+/// They are brought to the end of eight bytes, with zeros before them, and are read at once: how long they are and
+/// where their mark is decides on shifts and never on a branch.
+#[inline(always)]
+fn short(digits: &[u8], mark: u8) -> Option<(u32, Option<usize>)> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const SEVEN: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    const ZEROS: u64 = 0x3030_3030_3030_3030;
+    let length = digits.len();
+    if length == 0 || length > 8 {
+        return None;
+    }
+    let free = 8 * (8 - length as u32);
+    let word = first_bytes(digits) << free | (ZEROS.checked_shr(64 - free).unwrap_or(0));
+    // The upper bit of each byte that is a mark.
+    let differs = word ^ (ONES * u64::from(mark));
+    let marks = !(((differs & SEVEN) + SEVEN) | differs | SEVEN);
+    if marks == 0 {
+        return eight_digits(word).map(|number| (number as u32, None));
+    }
+    let place = marks.trailing_zeros() & !7;
+    let before = word & ((1 << place) - 1);
+    // What is before the mark moves over it; a second mark is no digit.
+    let after = word.checked_shr(place + 8).unwrap_or(0).checked_shl(place + 8).unwrap_or(0);
+    let digit_count = length - 1;
+    let number = eight_digits(before << 8 | u64::from(b'0') | after)?;
+    (digit_count > 0).then_some((number as u32, Some(7 - place as usize / 8)))
+}
+
+/// At most eight bytes as a little-endian number.
+#[inline(always)]
+fn first_bytes(bytes: &[u8]) -> u64 {
+    let four = |start: usize| {
+        let mut word = [0u8; 4];
+        word.copy_from_slice(&bytes[start..start + 4]);
+        u64::from(u32::from_le_bytes(word))
+    };
+    match bytes.len() {
+        // Bytes that are read twice are the same at the same place.
+        length @ 4.. => four(0) | four(length - 4) << (8 * (length - 4)),
+        3 => u64::from(bytes[0]) | u64::from(bytes[1]) << 8 | u64::from(bytes[2]) << 16,
+        2 => u64::from(bytes[0]) | u64::from(bytes[1]) << 8,
+        1 => u64::from(bytes[0]),
+        0 => 0,
+    }
+}
+
+/// Reads a number of more than eight bytes, or one that is none: `digits` are `cell` without its sign.
+fn long(cell: &[u8], digits: &[u8], mark: u8, negative: bool, plus: bool) -> Option<Value> {
     let (whole, mut mantissa) = run(digits, 0, 0);
     let mut position = whole;
     let mut decimals = 0;
@@ -97,7 +158,9 @@ pub(crate) fn plain_with(cell: &[u8], mark: u8) -> Option<Value> {
 /// after them.
 #[inline(always)]
 fn run(bytes: &[u8], mut position: usize, mut mantissa: u64) -> (usize, u64) {
-    while let Some(eight) = bytes.get(position..position + 8).and_then(eight_digits) {
+    while let Some(eight) =
+        bytes.get(position..position + 8).and_then(|eight| eight_digits(first_bytes(eight)))
+    {
         mantissa = mantissa.wrapping_mul(100_000_000).wrapping_add(eight);
         position += 8;
     }
@@ -108,13 +171,10 @@ fn run(bytes: &[u8], mut position: usize, mut mantissa: u64) -> (usize, u64) {
     (position, mantissa)
 }
 
-/// The number that eight bytes spell, if all are digits. Neighbours are joined in pairs, pairs in fours, fours in
+/// The number that eight bytes spell, the first of them the lowest, if all are digits. Neighbours are joined in pairs, pairs in fours, fours in
 /// eights, each by one multiplication (Lemire 2021, "Number parsing at a gigabyte per second", section 6).
 #[inline(always)]
-fn eight_digits(bytes: &[u8]) -> Option<u64> {
-    let mut word = [0u8; 8];
-    word.copy_from_slice(bytes);
-    let word = u64::from_le_bytes(word);
+fn eight_digits(word: u64) -> Option<u64> {
     // A byte is a digit if its upper half is 3, before and after 6 is added.
     let upper = 0xf0f0_f0f0_f0f0_f0f0;
     let sixes = word.wrapping_add(0x0606_0606_0606_0606);
@@ -155,17 +215,21 @@ impl Divisor {
 ///
 /// The quotient is made as an integer of 63 or 64 bits, of which the last also says whether there was a remainder, so
 /// the one rounding to 53 bits sees all that decides it. It begins as a product with the reciprocal, which is at most
-/// two too small, and is then mended by its remainder.
+/// two too small (one for the part of the reciprocal that was rounded off, one for the part of the product), and is
+/// then mended by its remainder.
 fn divided(mantissa: u64, decimals: usize) -> f64 {
     let Divisor { power, width, reciprocal } = DIVISORS[decimals];
     let shift = mantissa.leading_zeros();
     let dividend = mantissa << shift;
     let mut quotient = ((u128::from(dividend) * u128::from(reciprocal)) >> 64) as u64;
     let mut rest = (u128::from(dividend) << (width - 1)) - u128::from(quotient) * u128::from(power);
-    while rest >= u128::from(power) {
-        rest -= u128::from(power);
-        quotient += 1;
+    // Without a branch: whether there is more to take is a matter of chance.
+    for _ in 0..2 {
+        let more = rest >= u128::from(power);
+        rest -= u128::from(if more { power } else { 0 });
+        quotient += u64::from(more);
     }
+    debug_assert!(rest < u128::from(power), "{mantissa} / 10^{decimals}");
     let rounded = (quotient | u64::from(rest != 0)) as f64;
     // 2^-(shift + width - 1), at least 2^-126.
     rounded * f64::from_bits(u64::from(1023 - (shift + width - 1)) << 52)
@@ -251,6 +315,17 @@ const CURRENCIES: [&str; 22] = [
 /// Takes sign, brackets, currency and percent off `cell`; `None` if what is left does not begin with a digit or mark.
 pub(crate) fn undecorated(cell: &[u8]) -> Option<Bare<'_>> {
     let mut bare = Bare { digits: trimmed(cell), negative: false, percent: false, currency: false };
+    match (bare.digits.first()?, bare.digits.last()?) {
+        (b'0'..=b'9' | b'.' | b',', b'0'..=b'9' | b'.' | b',') => return Some(bare),
+        // No sign, bracket or currency begins like this; a sample of words asks for a million of them.
+        (
+            b'B' | b'D' | b'F' | b'H' | b'K'..=b'Q' | b'S' | b'T' | b'V'..=b'Z' | b'a'..=b'j' | b'l'..=b'z',
+            _,
+        ) => {
+            return None;
+        }
+        _ => {}
+    }
     if let Some(inner) = bare.digits.strip_prefix(b"(").and_then(|rest| rest.strip_suffix(b")")) {
         bare.digits = trimmed(inner);
         bare.negative = true;
@@ -497,15 +572,41 @@ mod tests {
     }
 
     #[test]
+    fn short_numbers_equal_the_standard_library() {
+        let mut state = 1u64;
+        for _ in 0..400_000 {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            let length = (state >> 60) as usize % 10;
+            let text: Vec<u8> = (0..length)
+                .map(|place| b"0123456789.-+e90"[(state >> (4 * place + 8)) as usize % 16])
+                .collect();
+            let text = std::str::from_utf8(&text).unwrap();
+            let found = plain(text.as_bytes());
+            // The standard library reads the same numbers.
+            let expected: Option<f64> = text.parse().ok();
+            assert_eq!(found.map(|value| value.number.to_bits()), expected.map(f64::to_bits), "{text}");
+            if let Some(value) = found {
+                assert_eq!(value.integer, !text.contains(['.', 'e']), "{text}");
+                let digits = text.trim_start_matches(['-', '+']);
+                let code_like = value.integer
+                    && (digits.len() > 1 && digits.starts_with('0')
+                        || text.starts_with('+') && digits.len() >= 7);
+                assert_eq!(value.code_like, code_like, "{text}");
+            }
+        }
+    }
+
+    #[test]
     fn eight_digits_are_read_at_once() {
-        assert_eq!(eight_digits(b"12345678"), Some(12_345_678));
-        assert_eq!(eight_digits(b"00000000"), Some(0));
-        assert_eq!(eight_digits(b"99999999"), Some(99_999_999));
+        let eight = |bytes: &[u8; 8]| eight_digits(u64::from_le_bytes(*bytes));
+        assert_eq!(eight(b"12345678"), Some(12_345_678));
+        assert_eq!(eight(b"00000000"), Some(0));
+        assert_eq!(eight(b"99999999"), Some(99_999_999));
         for place in 0..8 {
             for odd in [b'/', b':', b'.', b' ', b'a', 0, 0x80, 0xb5, 0xff, 0xfa] {
                 let mut bytes = *b"12345678";
                 bytes[place] = odd;
-                assert_eq!(eight_digits(&bytes), None, "{bytes:?}");
+                assert_eq!(eight(&bytes), None, "{bytes:?}");
             }
         }
     }

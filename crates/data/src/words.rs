@@ -16,8 +16,9 @@ const LONGEST: usize = 13;
 ///
 /// The list joins what pandas 3 takes for missing with what spreadsheets, databases and statistics programs write.
 pub(crate) fn missing_word(cell: &[u8]) -> Option<MissingWord> {
-    // The first byte decides for nearly every cell of a real table.
+    // Length and first byte decide for nearly every cell of a real table.
     if cell.len() > LONGEST
+        || cell.len() >= 6 && matches!(cell[0], b'a'..=b'l' | b'o'..=b'z' | b'A'..=b'L' | b'O'..=b'Z')
         || !matches!(cell.first()?, b'a'..=b'z' | b'A'..=b'Z' | b'?' | b'-' | b'.' | b'#' | b'<' | b'\\' | b'1' | b'(' | b'[')
     {
         return None;
@@ -89,7 +90,12 @@ mod tests {
         for cell in ["NaN", "nan", "NA", "N/A", "null", "NULL", "?", "#N/A", "#DIV/0!", "n.a."] {
             assert_eq!(missing_word(cell.as_bytes()), Some(MissingWord::Always), "{cell}");
         }
-        for cell in ["None", "-", "--", "missing"] {
+        for cell in
+            ["#VALUE!", "#NAME?", "<null>", "(NULL)", "[null]", "-1.#QNAN", "1.#IND", "#N/A N/A", "#NULL!"]
+        {
+            assert_eq!(missing_word(cell.as_bytes()), Some(MissingWord::Always), "{cell}");
+        }
+        for cell in ["None", "-", "--", "missing", "Missing"] {
             assert_eq!(missing_word(cell.as_bytes()), Some(MissingWord::Often), "{cell}");
         }
         for cell in ["", "0", "unknown", "nano", "-1", "+", "no"] {
