@@ -12,8 +12,19 @@ use std::collections::BTreeMap;
 /// Programming", volume 3, section 6.4).
 const PROBES: usize = 128;
 
-/// The upper half of a slot.
-const UPPER: u64 = 0xffff_ffff_0000_0000;
+/// Bytes of a string that its length and hash tell apart from every other.
+const SHORT: usize = 8;
+
+/// Where a search looks.
+#[derive(Clone, Copy, Debug, Default)]
+struct Slot {
+    /// The string's; its upper half says where the search begins.
+    hash: u64,
+    /// Length of the string in bytes.
+    length: u32,
+    /// Code plus one; zero is an empty slot.
+    next_code: u32,
+}
 
 /// Distinct byte strings, each with a code from 0.
 #[derive(Clone, Debug, Default)]
@@ -21,10 +32,8 @@ pub(crate) struct Dictionary {
     bytes: Vec<u8>,
     /// End of each string in `bytes`.
     ends: Vec<usize>,
-    /// Code plus one in the lower half; in the upper half the upper half of the string's hash, which says where the
-    /// search begins and tells most strings apart without looking at them. Zero is an empty slot. Its length is a
-    /// power of two, or zero.
-    slots: Vec<u64>,
+    /// As many as a power of two, or none.
+    slots: Vec<Slot>,
     /// Codes of strings that found no slot near the place where their search begins.
     crowded: BTreeMap<Vec<u8>, u32>,
 }
@@ -36,7 +45,7 @@ impl Dictionary {
         self.insert_hashed(text, hash(text))
     }
 
-    /// As [`Dictionary::insert`], for a `text` whose [`hash`] is known; only its upper half is looked at.
+    /// As [`Dictionary::insert`], for a `text` whose [`hash`] is known.
     #[inline]
     pub(crate) fn insert_hashed(&mut self, text: &[u8], hash: u64) -> u32 {
         if (self.ends.len() + 1) * 2 > self.slots.len() {
@@ -45,13 +54,13 @@ impl Dictionary {
         let mask = self.slots.len() - 1;
         let mut slot = (hash >> 32) as usize & mask;
         for _ in 0..PROBES {
-            let entry = self.slots[slot];
-            if entry == 0 {
+            let found = self.slots[slot];
+            if found.next_code == 0 {
                 return self.insert_at(slot, text, hash);
             }
-            if (entry ^ hash) & UPPER == 0 {
-                let code = entry as u32 - 1;
-                if same(self.get(code as usize), text) {
+            if found.hash == hash && found.length == text.len() as u32 {
+                let code = found.next_code - 1;
+                if text.len() <= SHORT || self.get(code as usize) == text {
                     return code;
                 }
             }
@@ -88,7 +97,7 @@ impl Dictionary {
 
     /// Memory, about, in bytes.
     pub(crate) fn size_bytes(&self) -> usize {
-        self.bytes.len() + self.ends.len() * 8 + self.slots.len() * 8
+        self.bytes.len() + self.ends.len() * 8 + self.slots.len() * size_of::<Slot>()
     }
 
     fn insert_at(&mut self, slot: usize, text: &[u8], hash: u64) -> u32 {
@@ -98,7 +107,7 @@ impl Dictionary {
             return code;
         }
         let code = self.push(text);
-        self.slots[slot] = (hash & UPPER) | (u64::from(code) + 1);
+        self.slots[slot] = Slot { hash, length: text.len() as u32, next_code: code + 1 };
         code
     }
 
@@ -116,15 +125,16 @@ impl Dictionary {
     #[cold]
     fn grow(&mut self) {
         let length = (self.slots.len() * 2).max(16);
-        let old = std::mem::replace(&mut self.slots, vec![0u64; length]);
-        for entry in old.into_iter().filter(|entry| *entry != 0) {
-            let home = (entry >> 32) as usize;
-            let free =
-                (0..PROBES).map(|step| (home + step) & (length - 1)).find(|&slot| self.slots[slot] == 0);
+        let old = std::mem::replace(&mut self.slots, vec![Slot::default(); length]);
+        for moved in old.into_iter().filter(|slot| slot.next_code != 0) {
+            let home = (moved.hash >> 32) as usize;
+            let free = (0..PROBES)
+                .map(|step| (home + step) & (length - 1))
+                .find(|&slot| self.slots[slot].next_code == 0);
             if let Some(slot) = free {
-                self.slots[slot] = entry;
+                self.slots[slot] = moved;
             } else {
-                let code = entry as u32 - 1;
+                let code = moved.next_code - 1;
                 self.crowded.insert(self.get(code as usize).to_vec(), code);
             }
         }
@@ -147,7 +157,7 @@ fn four(text: &[u8], start: usize) -> u64 {
     u64::from(u32::from_le_bytes(word))
 }
 
-/// All bytes of a `text` of at most eight, in one number; texts of one length get different numbers.
+/// All bytes of a `text` of at most [`SHORT`] bytes in one number; texts of one length get different numbers.
 #[inline(always)]
 fn short(text: &[u8]) -> u64 {
     match text.len() {
@@ -159,28 +169,19 @@ fn short(text: &[u8]) -> u64 {
     }
 }
 
-/// Equality of short strings without a call: eight bytes at a time, the last eight overlapping.
-#[inline(always)]
-fn same(a: &[u8], b: &[u8]) -> bool {
-    if a.len() != b.len() {
-        return false;
-    }
-    if a.len() <= 8 {
-        return short(a) == short(b);
-    }
-    let last = a.len() - 8;
-    (0..last).step_by(8).all(|start| eight(a, start) == eight(b, start)) && eight(a, last) == eight(b, last)
-}
-
-/// Multiplies eight bytes at a time, the last eight overlapping, and folds the 128-bit product (the mixing step of
-/// wyhash, Wang 2019).
+/// A hash that is fast and not secret. Different texts of one length of at most [`SHORT`] bytes have different hashes:
+/// each step, a product with an odd number or a shift that is added without carry, can be undone. Longer ones multiply
+/// eight bytes at a time, the last eight overlapping, and fold the 128-bit product (the mixing step of wyhash, Wang
+/// 2019).
 #[inline]
 pub(crate) fn hash(text: &[u8]) -> u64 {
     const A: u64 = 0x9e37_79b9_7f4a_7c15;
     const B: u64 = 0xe703_7ed1_a0b4_28db;
     let mut state = A ^ text.len() as u64;
-    if text.len() <= 8 {
-        return fold(state ^ short(text), A);
+    if text.len() <= SHORT {
+        let mixed = (state ^ short(text)).wrapping_mul(B);
+        let mixed = (mixed ^ mixed >> 32).wrapping_mul(A);
+        return mixed ^ mixed >> 29;
     }
     let last = text.len() - 8;
     for start in (0..last).step_by(8) {
@@ -232,9 +233,8 @@ mod tests {
 
     #[test]
     fn colliding_strings_are_kept_apart_and_do_not_make_it_slow() {
-        // All hashes are equal: only the upper half counts, and it is given here.
         let mut dictionary = Dictionary::default();
-        let words: Vec<String> = (0..5000).map(|index| format!("{index}")).collect();
+        let words: Vec<String> = (0..5000).map(|index| format!("word number {index}")).collect();
         for round in 0..2 {
             for (index, word) in words.iter().enumerate() {
                 let code = dictionary.insert_hashed(word.as_bytes(), 77 << 32);
@@ -243,6 +243,6 @@ mod tests {
         }
         // A search sees at most `PROBES` slots; all others are in the map.
         assert_eq!(dictionary.crowded.len(), words.len() - PROBES);
-        assert_eq!(dictionary.insert_hashed(b"another", 78 << 32), 5000);
+        assert_eq!(dictionary.insert_hashed(b"another word", 78 << 32), 5000);
     }
 }

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use crate::dictionary::{Dictionary, hash};
 
-/// Shards. A million short strings take about 300 KB in each.
+/// Shards. A million short strings take about 400 KB in each.
 const SHARDS: usize = 128;
 
 /// Distinct byte strings, each with a code from 0.
@@ -52,20 +52,22 @@ impl Shards {
     /// The codes of the strings of each of `parts`. New strings get theirs shard by shard.
     pub(crate) fn append(&mut self, parts: &[Vec<&[u8]>]) -> Vec<Vec<u32>> {
         let buckets: Vec<Buckets> = parts.par_iter().map(|part| Buckets::of(part)).collect();
-        let locals: Vec<Vec<u32>> = self
-            .shards
-            .par_iter_mut()
-            .enumerate()
-            .map(|(index, shard)| {
-                let mut locals = Vec::new();
-                for (part, buckets) in parts.iter().zip(&buckets) {
-                    locals.extend(buckets.of_shard(index).iter().map(|&(text, upper)| {
-                        shard.dictionary.insert_hashed(part[text as usize], u64::from(upper) << 32)
-                    }));
-                }
-                locals
-            })
-            .collect();
+        let locals: Vec<Vec<u32>> =
+            self.shards
+                .par_iter_mut()
+                .enumerate()
+                .map(|(index, shard)| {
+                    let mut locals = Vec::new();
+                    for (part, buckets) in parts.iter().zip(&buckets) {
+                        locals.extend(
+                            buckets.of_shard(index).iter().map(|&(text, hash)| {
+                                shard.dictionary.insert_hashed(part[text as usize], hash)
+                            }),
+                        );
+                    }
+                    locals
+                })
+                .collect();
         for shard in &mut self.shards {
             for _ in shard.codes.len()..shard.dictionary.len() {
                 shard.codes.push(self.len as u32);
@@ -128,8 +130,8 @@ fn shard_of(hash: u64) -> usize {
 struct Buckets {
     /// Where each shard begins in `texts`, and the end.
     starts: Vec<u32>,
-    /// Index of the string in its part, and the upper half of its hash.
-    texts: Vec<(u32, u32)>,
+    /// Index of the string in its part, and its hash.
+    texts: Vec<(u32, u64)>,
 }
 
 impl Buckets {
@@ -143,16 +145,16 @@ impl Buckets {
             starts[shard + 1] += starts[shard];
         }
         let mut next = starts.clone();
-        let mut texts = vec![(0u32, 0u32); part.len()];
+        let mut texts = vec![(0u32, 0u64); part.len()];
         for (index, &hash) in hashes.iter().enumerate() {
             let place = &mut next[shard_of(hash)];
-            texts[*place as usize] = (index as u32, (hash >> 32) as u32);
+            texts[*place as usize] = (index as u32, hash);
             *place += 1;
         }
         Self { starts, texts }
     }
 
-    fn of_shard(&self, shard: usize) -> &[(u32, u32)] {
+    fn of_shard(&self, shard: usize) -> &[(u32, u64)] {
         &self.texts[self.starts[shard] as usize..self.starts[shard + 1] as usize]
     }
 }

@@ -23,7 +23,7 @@ pub(crate) struct Sizes {
 impl Sizes {
     /// Those of every reader; a fuzzer's short inputs must have cuts as well.
     pub(crate) const USUAL: Self = if cfg!(fuzzing) {
-        Self { wave_bytes: 4096, chunk_bytes: 128 }
+        Self { wave_bytes: 1024, chunk_bytes: 64 }
     } else {
         Self { wave_bytes: 16 << 20, chunk_bytes: 512 << 10 }
     };
