@@ -4,6 +4,10 @@
 //! [`train`] boosts on any subset of its rows and gives an immutable [`Ensemble`] whose predictions equal those of
 //! training bit for bit. Histograms hold exact integer sums, so 1 and N threads and every instruction set give the same
 //! trees; threads are rayon's, which sleep when there is nothing to do.
+//!
+//! Beyond plain boosting: forests ([`forest`]), linear leaves ([`LinearLeaves`]), dropout of rounds ([`Dropout`]), ordered
+//! target statistics ([`Categories`]), monotone and interaction constraints ([`BoostParams`]). `tests/it/oracle.rs` holds
+//! the engine to the trees of LightGBM and XGBoost.
 
 mod bins;
 mod boost;
