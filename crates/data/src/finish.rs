@@ -1,6 +1,5 @@
 //! From a grown column to a typed one, with its notes, or to the wish to read it again as words.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use kaizen_table::{
@@ -288,7 +287,8 @@ fn category(name: &str, codes: &[u32], levels: &[(&[u8], u64)], why: &Words) -> 
     let mut notes = Vec::new();
     let mut missing = Tally::default();
     let mut foreign = 0;
-    let mut texts: Vec<(u64, Cow<'_, str>, usize)> = Vec::with_capacity(levels.len());
+    // Strings are made here, where they lie in a row, and not once they are sorted and each lies elsewhere.
+    let mut texts: Vec<(u64, String, usize)> = Vec::with_capacity(levels.len());
     for (code, (level, count)) in levels.iter().enumerate() {
         let bare = trimmed(level);
         if let Some(word) = missing_word(bare) {
@@ -304,16 +304,18 @@ fn category(name: &str, codes: &[u32], levels: &[(&[u8], u64)], why: &Words) -> 
         }
         let (text, is_foreign) = decoded(level);
         foreign += if is_foreign { *count } else { 0 };
-        texts.push((prefix(text.as_bytes()), text, code));
+        texts.push((prefix(text.as_bytes()), text.into_owned(), code));
     }
     texts.par_sort_unstable();
     let mut map = vec![MISSING_CODE; levels.len()];
     let mut names: Vec<String> = Vec::with_capacity(texts.len());
-    for (_, text, code) in texts {
+    let mut before = None;
+    for (prefix, text, code) in texts {
         // Two spellings in different encodings can be one text.
-        if names.last().is_none_or(|last| *last != text) {
-            names.push(text.into_owned());
+        if before != Some(prefix) || names.last() != Some(&text) {
+            names.push(text);
         }
+        before = Some(prefix);
         map[code] = (names.len() - 1) as u32;
     }
     if foreign > 0 {
