@@ -8,6 +8,7 @@ use crate::bins::Bins;
 use crate::derivatives::Derivatives;
 use crate::grower::Grown;
 use crate::input::TrainInput;
+use crate::joint;
 use crate::linear::{LinearModels, Numbers};
 use crate::objective::{CHUNK, weighted_quantile};
 use crate::params::Objective;
@@ -110,7 +111,7 @@ pub(crate) fn add_values(scores: &mut [f64], values: &[f32], leaf: usize, width:
 /// Shrunken values `[leaves, outputs]`, rounded to 32 bits as they are stored.
 ///
 /// With `unit` the sums found while growing (on the sampled rows) are used; without, derivatives of all training rows
-/// are summed again, and logistic losses take several Newton steps.
+/// are summed again, and logistic losses take several Newton steps. Leaves with a value a class take the joint step.
 #[expect(clippy::too_many_arguments, reason = "the parts of one tree, used once")]
 pub(crate) fn estimate(
     rule: &LeafRule<'_>,
@@ -126,6 +127,11 @@ pub(crate) fn estimate(
     let leaf_count = grown.leaves.len();
     if let Some(level) = rule.objective.leaf_quantile() {
         return quantile_values(rule, leaf_of, leaf_count, input, scores, level);
+    }
+    if width > 1 && width <= joint::MAX_CLASSES {
+        let sizes = (leaf_count, width);
+        let values = joint::values(leaf_of, input, derivatives, sizes, (rule.l1, rule.l2));
+        return values.iter().map(|value| (rule.rate * value) as f32).collect();
     }
     let steps =
         if matches!(rule.objective, Objective::Logistic | Objective::Focal { .. }) { rule.steps } else { 1 };

@@ -113,6 +113,8 @@ struct Prior {
 
 /// Largest number of combinations that are kept.
 const MAX_COMBINATIONS: usize = 24;
+/// Combinations of several classes have a column a class and one of counts; so many columns they may add.
+const MAX_COMBINATION_COLUMNS: usize = 96;
 /// Largest number of combinations that are tried at each size.
 const MAX_CANDIDATES: usize = 2_000;
 /// A combination must explain this many times what chance would (a chi-square with one degree of freedom has mean 1).
@@ -120,16 +122,23 @@ const MIN_EVIDENCE: f64 = 10.0;
 /// Combinations with fewer training rows a key than this memorise rather than generalise.
 const MIN_ROWS_PER_KEY: f64 = 2.0;
 
-/// Computes statistics for every category with more than `one_hot_levels` levels and, unless there are several classes
-/// (where measured combinations overfitted), for combinations; `None` if there is none.
+/// Computes statistics for every category with more than `one_hot_levels` levels (and more levels than classes, if there
+/// are several), and for combinations; `None` if there is none.
 pub(crate) fn build(input: &OrderedInput<'_>, params: &OrderedParams, seed: Seed) -> Option<OrderedTables> {
+    // With several classes a category has a statistic for each; if it has no more levels than that, its levels say the
+    // same in fewer bins.
+    let classes = match input.objective {
+        Objective::Softmax { classes, .. } if *classes > 2 => *classes,
+        _ => 0,
+    };
+    let one_hot_levels = params.one_hot_levels.max(classes) as usize;
     let replaced: Vec<u32> = input
         .features
         .iter()
         .copied()
         .filter(|feature| {
             let column = &input.bins.columns[*feature as usize];
-            column.is_category() && column.bin_count > params.one_hot_levels as usize + 1
+            column.is_category() && column.bin_count > one_hot_levels + 1
         })
         .collect();
     let categories: Vec<u32> =
@@ -146,7 +155,7 @@ pub(crate) fn build(input: &OrderedInput<'_>, params: &OrderedParams, seed: Seed
         })
         .collect();
     let mut sets: Vec<Keys> = replaced.par_iter().map(|feature| single_keys(input, *feature)).collect();
-    if params.max_combination > 1 && channels.len() == 1 {
+    if params.max_combination > 1 {
         let chosen = combinations(input, params, &categories, &channels, &orders[0]);
         sets.extend(chosen);
     }
@@ -336,7 +345,7 @@ fn combinations(
             })
             .collect();
         scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        scored.truncate(MAX_COMBINATIONS / (size - 1));
+        scored.truncate((MAX_COMBINATIONS / (size - 1)).min(MAX_COMBINATION_COLUMNS / (channels.len() + 1)));
         bases = scored.iter().map(|(_, features)| features.clone()).collect();
         kept.extend(scored.iter().filter_map(|(_, features)| combined_keys(input, features)));
         if bases.is_empty() {

@@ -8,7 +8,7 @@ use kaizen_model::{
     Ctx, FitError, Fitted, Handles, Inputs, Learner, LoadError, Model, Sample, Shape, State, Task,
 };
 use kaizen_space::{Config, Param, Space};
-use kaizen_trees::{BoostParams, Categories, Growth, OrderedParams, RowSampling, automatic_rate};
+use kaizen_trees::{BoostParams, Categories, Growth, OrderedParams, RowSampling, SplitScore, automatic_rate};
 
 use super::boosting::{Plan, TreeTarget, boost, objectives, patience, settled_rounds};
 use super::data::shared_bins;
@@ -25,6 +25,11 @@ static CARD: Card = Card {
 /// Bins of a number column for so many rows, at most. Scanning bins for splits dominates on few rows, where a bin of
 /// less than some ten rows cannot be told from its neighbour anyway.
 const BINS: [(usize, u16); 2] = [(1_500, 64), (5_000, 128)];
+
+/// Rows from which several classes are split by the cosine score instead of the Newton score. Measured over 5 folds with
+/// joint leaf steps, it lowers the log loss of dry_bean (13,611 rows) by 4 % and raises that of car (1,728) and wine (178)
+/// by 22 and 15 %.
+const COSINE_ROWS: usize = 5_000;
 
 fn bin_count(row_count: usize) -> u16 {
     BINS.iter().find(|(most, _)| row_count <= *most).map_or(255, |(_, bins)| *bins)
@@ -121,6 +126,7 @@ impl Learner for SymmetricTrees {
                     random_strength: config.float("random_strength"),
                     row_sampling,
                     column_share_node: config.float("column_share"),
+                    score: if sample.train.len() >= COSINE_ROWS { SplitScore::Cosine } else { usual.score },
                     categories: Categories::Ordered(ordered),
                     patience: sample.valid.map(|_| patience(rate)),
                     ..usual
