@@ -121,7 +121,9 @@ impl Ensemble {
                 }
                 _ => self.one_by_one(walk, trees, compiled, codes, &seen),
             };
-            if let [score] = scores {
+            if self.linear.is_empty()
+                && let [score] = &mut *scores
+            {
                 for (_, value) in trees.iter().zip(leaves) {
                     *score += f64::from(self.values[value as usize]);
                 }
