@@ -11,10 +11,12 @@ pub mod file;
 pub mod math;
 pub mod random;
 pub mod signal;
+pub mod spelling;
 
 pub use card::Card;
 pub use clock::{Clock, ManualClock};
 pub use digest::Digest;
-pub use file::write_atomically;
+pub use file::{write_atomically, write_atomically_with};
 pub use random::{Rng, Seed};
 pub use signal::{Flow, Signal};
+pub use spelling::edit_distance;

@@ -1,5 +1,7 @@
 //! Finding a metric by the name that a person typed.
 
+use kaizen_base::edit_distance;
+
 use crate::error::MetricError;
 use crate::metric::{Metric, TaskKind};
 use crate::{labels, probability, ranking, regression};
@@ -78,8 +80,10 @@ pub fn default_metric(task: TaskKind) -> &'static Metric {
 
 fn nearest(key: &str) -> Vec<&'static str> {
     let names = all().flat_map(|metric| std::iter::once(metric.name()).chain(metric.aliases.iter().copied()));
+    let letters = |text: &str| text.chars().collect::<Vec<char>>();
+    let wanted = letters(key);
     let mut near: Vec<(usize, &'static str)> = names
-        .map(|name| (edit_distance(key, name), name))
+        .map(|name| (edit_distance(&wanted, &letters(name)), name))
         .filter(|&(distance, name)| distance as f64 <= FARTHEST_SHARE * name.len().max(key.len()) as f64)
         .collect();
     near.sort_unstable();
@@ -90,22 +94,6 @@ fn nearest(key: &str) -> Vec<&'static str> {
         .map(|pair| pair.1)
         .take(MOST_SUGGESTIONS)
         .collect()
-}
-
-/// Insertions, deletions and substitutions from `a` to `b` (Levenshtein 1966; one row of Wagner and Fischer 1974).
-fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, letter) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, other) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(letter != *other);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
@@ -147,7 +135,9 @@ mod tests {
         let error = by_name("acuracy").unwrap_err();
         assert!(error.to_string().ends_with("did you mean `accuracy`?"), "{error}");
         assert_eq!(by_name("zzzzzzzz").unwrap_err().to_string(), "unknown metric `zzzzzzzz`");
-        assert_eq!(edit_distance("kitten", "sitting"), 3);
+        // Two letters in the wrong order are one slip: `rmse` is nearer than anything else.
+        let error = by_name("rsme").unwrap_err();
+        assert!(error.to_string().ends_with("did you mean `rmse`?"), "{error}");
         let error = resolve("r2", TaskKind::Binary).unwrap_err();
         assert_eq!(error.to_string(), "r2 judges regression, these are binary classification");
     }

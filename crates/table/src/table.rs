@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use kaizen_base::edit_distance;
+
 use crate::column::Column;
 
 /// Named columns of equal length. Cloning shares the columns.
@@ -150,21 +152,6 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, _, candidate)| candidate)
 }
 
-/// Levenshtein 1966: the least number of insertions, deletions and substitutions.
-fn edit_distance(a: &[char], b: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,5 +189,7 @@ mod tests {
             "there is no column `Median_House_Value` (did you mean `median_house_value`?)"
         );
         assert_eq!(table.require("x").unwrap_err().to_string(), "there is no column `x`");
+        // Two letters of three in the wrong order are one slip.
+        assert_eq!(nearest("aeg", ["age", "sex"]), Some("age"));
     }
 }
