@@ -8,7 +8,7 @@ use kaizen_ensembles::{Candidate, Outputs, Pool, Settings, Strategy};
 use kaizen_metrics::Metric;
 use kaizen_model::{Predictions, Task};
 use kaizen_search::TrialId;
-use kaizen_table::Values;
+use kaizen_table::{SplitPlan, Values};
 use kaizen_tabular::scoring::with_wrapped;
 use kaizen_tabular::{FittedPipeline, Member, TrialOutcome};
 
@@ -273,16 +273,37 @@ fn select(
         classes => Outputs::Probabilities(classes.output_count()),
     };
     let list = &entries.list;
+    let groups = fold_groups(plan, entries.done);
     let chosen = with_wrapped(&plan.task, truth, &list[0].predictions, |truth, _| {
         let candidates = list
             .iter()
             .zip(costs)
             .map(|(entry, &cost)| Candidate { predictions: &entry.predictions.values, cost })
             .collect();
-        Ok(Pool::new(truth, outputs, candidates, weights, plan.metric)
-            .and_then(|pool| kaizen_ensembles::select(&pool, settings)))
+        let pool = Pool::new(truth, outputs, candidates, weights, plan.metric);
+        let pool = match &groups {
+            Some(groups) => pool.and_then(|pool| pool.with_groups(groups)),
+            None => pool,
+        };
+        Ok(pool.and_then(|pool| kaizen_ensembles::select(&pool, settings)))
     })?;
     chosen.map_err(|error| EngineError::NoModel(error.to_string()))
+}
+
+/// The fold that validated each covered row, where folds were cut by group or by time: rows that were kept together
+/// there must stay together when a blend is chosen on some of them and judged on the others.
+fn fold_groups(plan: &Plan, done: usize) -> Option<Vec<u32>> {
+    if !matches!(plan.validation.plan, SplitPlan::Grouped { .. } | SplitPlan::Forward { .. }) {
+        return None;
+    }
+    let mut folds: Vec<(u32, u32)> = plan.cv.folds[..done]
+        .iter()
+        .enumerate()
+        .flat_map(|(index, fold)| fold.valid.iter().map(move |&row| (row, index as u32)))
+        .collect();
+    folds.sort_unstable();
+    folds.dedup_by_key(|(row, _)| *row);
+    Some(folds.into_iter().map(|(_, fold)| fold).collect())
 }
 
 /// The members with the models of all folds that are done, by which rows can be predicted that those have not seen.

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use crate::error::EnsembleError;
 use crate::isotonic::Isotonic;
 use crate::logistic::{Row, fit};
+use crate::pool::deal_groups;
 
 /// Probabilities are kept this far from 0 and 1 before a logarithm: log-odds then stay within 27.7.
 const EDGE: f64 = 1e-12;
@@ -249,19 +250,24 @@ impl Calibration {
 
 /// Chooses among `methods` by cross-validated log loss over five parts, class by class. A method counts only if it betters
 /// the uncorrected log loss by more than one standard error of the difference; with fewer than ten rows of a class
-/// none does. Methods that cannot correct so many classes are passed over.
+/// none does. Methods that cannot correct so many classes are passed over. Rows with one number in `groups` `[rows]` stay
+/// in one part.
 ///
 /// # Errors
-/// [`EnsembleError::Metric`] for probabilities, lengths or weights that do not fit.
+/// [`EnsembleError::Metric`] for probabilities, lengths or weights that do not fit; [`EnsembleError::Groups`].
 pub fn choose(
     truth: &Truth<'_>,
     probabilities: &[f64],
     weights: Option<&[f64]>,
+    groups: Option<&[u32]>,
     methods: &[Method],
     seed: Seed,
 ) -> Result<Calibration, EnsembleError> {
     let data = Data::new(truth, probabilities, weights)?;
     let rows = data.labels.len();
+    if let Some(groups) = groups.filter(|groups| groups.len() != rows) {
+        return Err(EnsembleError::Groups { found: groups.len(), expected: rows });
+    }
     let total: f64 = (0..rows).map(|row| data.weight(row)).sum();
     let before: Vec<f64> =
         (0..rows).map(|row| log_loss_of(data.row(row)[data.labels[row] as usize])).collect();
@@ -270,7 +276,7 @@ pub fn choose(
     };
     let loss_before = mean(&before);
     let mut best = (Method::Identity, loss_before);
-    let (part_of_row, rarest) = deal(&data, &mut seed.child("calibration", 0).rng());
+    let (part_of_row, rarest) = deal(&data, groups, &mut seed.child("calibration", 0).rng());
     if rarest >= FEWEST_OF_A_CLASS {
         let open: Vec<Method> =
             methods.iter().copied().filter(|method| method.applies_to(data.classes)).collect();
@@ -290,8 +296,9 @@ pub fn choose(
     Ok(Calibration { calibrator: fit_rows(best.0, &data, &all), loss_before, loss_after: best.1 })
 }
 
-/// The part of each row, dealt class by class; and the rows of the rarest class that occurs.
-fn deal(data: &Data<'_>, rng: &mut Rng) -> (Vec<usize>, usize) {
+/// The part of each row, dealt class by class, or group by group where there are groups; and the rows of the rarest class
+/// that occurs.
+fn deal(data: &Data<'_>, groups: Option<&[u32]>, rng: &mut Rng) -> (Vec<usize>, usize) {
     let mut part_of_row = vec![0; data.labels.len()];
     let (mut dealt, mut rarest) = (0, usize::MAX);
     for class in 0..data.classes as u32 {
@@ -303,6 +310,18 @@ fn deal(data: &Data<'_>, rng: &mut Rng) -> (Vec<usize>, usize) {
         for row in rows {
             part_of_row[row] = dealt % PARTS;
             dealt += 1;
+        }
+    }
+    if let Some(groups) = groups {
+        let parts = deal_groups(groups, PARTS, rng);
+        if parts.iter().filter(|rows| !rows.is_empty()).count() < 2 {
+            // Nothing can be held out, so nothing can be shown to help.
+            return (part_of_row, 0);
+        }
+        for (part, rows) in parts.into_iter().enumerate() {
+            for row in rows {
+                part_of_row[row as usize] = part;
+            }
         }
     }
     (part_of_row, rarest)
@@ -479,20 +498,31 @@ mod tests {
     fn the_choice_helps_where_help_is_needed_and_only_there() {
         let (labels, said, _) = distorted(4, 2_000, |z| 3.0 * z);
         let truth = Truth::classes(&labels, 2).unwrap();
-        let chosen = choose(&truth, &said, None, &Method::ALL, Seed(1)).unwrap();
+        let chosen = choose(&truth, &said, None, None, &Method::ALL, Seed(1)).unwrap();
         assert!(chosen.helps() && chosen.loss_after < chosen.loss_before - 0.1, "{chosen:?}");
         // On honest probabilities a method may pass by chance: one standard error lets 16 % through, for each of four
         // related methods.
         let helped = (0..40).filter(|&seed| {
             let (labels, said, _) = distorted(100 + seed, 500, |z| z);
             let truth = Truth::classes(&labels, 2).unwrap();
-            choose(&truth, &said, None, &Method::ALL, Seed(seed)).unwrap().helps()
+            choose(&truth, &said, None, None, &Method::ALL, Seed(seed)).unwrap().helps()
         });
         let helped = helped.count();
         assert!(helped <= 14, "{helped} of 40");
         let (labels, said, _) = distorted(5, 12, |z| 5.0 * z);
         let truth = Truth::classes(&labels, 2).unwrap();
-        assert!(!choose(&truth, &said, None, &Method::ALL, Seed(1)).unwrap().helps());
+        assert!(!choose(&truth, &said, None, None, &Method::ALL, Seed(1)).unwrap().helps());
+    }
+
+    #[test]
+    fn rows_of_one_group_are_no_evidence_for_each_other() {
+        let (labels, said, _) = distorted(4, 2_000, |z| 3.0 * z);
+        let truth = Truth::classes(&labels, 2).unwrap();
+        let with = |groups: &[u32]| choose(&truth, &said, None, Some(groups), &Method::ALL, Seed(1));
+        let many: Vec<u32> = (0..2_000).map(|row| row / 100).collect();
+        assert!(with(&many).unwrap().helps());
+        assert!(!with(&[3; 2_000]).unwrap().helps());
+        assert_eq!(with(&[0; 7]).err(), Some(EnsembleError::Groups { found: 7, expected: 2_000 }));
     }
 
     #[test]
@@ -514,7 +544,7 @@ mod tests {
             said.extend(sharp);
         }
         let truth = Truth::classes(&labels, 4).unwrap();
-        let chosen = choose(&truth, &said, None, &Method::ALL, Seed(1)).unwrap();
+        let chosen = choose(&truth, &said, None, None, &Method::ALL, Seed(1)).unwrap();
         assert_eq!(chosen.calibrator.method(), Method::Temperature);
         assert!((chosen.calibrator.to_numbers()[0] - 2.5).abs() < 0.2, "{:?}", chosen.calibrator);
         let mut corrected = said.clone();

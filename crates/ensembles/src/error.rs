@@ -36,6 +36,14 @@ pub enum EnsembleError {
         /// Cost of the cheapest candidate, in microseconds a row.
         cheapest: f64,
     },
+    /// There is not one group number a row.
+    #[error("{found} group numbers for {expected} rows")]
+    Groups {
+        /// How many were given.
+        found: usize,
+        /// Rows.
+        expected: usize,
+    },
     /// A setting is out of range.
     #[error("{setting} is {value}, allowed is {allowed}")]
     Setting {

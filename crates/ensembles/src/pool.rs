@@ -1,5 +1,7 @@
 //! What an ensemble is chosen from: the predictions of all candidates on the same rows, checked once.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use kaizen_base::Rng;
 use kaizen_metrics::{Metric, MetricError, Scores, Truth};
 
@@ -50,6 +52,7 @@ pub struct Pool<'a> {
     pub(crate) candidates: Vec<Candidate<'a>>,
     pub(crate) weights: Option<&'a [f64]>,
     pub(crate) metric: &'static Metric,
+    groups: Option<&'a [u32]>,
 }
 
 impl<'a> Pool<'a> {
@@ -86,7 +89,19 @@ impl<'a> Pool<'a> {
                 metric.value(truth, &scores, weights).map_err(source_of)?;
             }
         }
-        Ok(Self { truth, outputs, candidates, weights, metric })
+        Ok(Self { truth, outputs, candidates, weights, metric, groups: None })
+    }
+
+    /// The same pool, of which rows with one number in `groups` `[rows]` stay on one side wherever rows are divided: rows
+    /// that were validated together, or that belong together otherwise, flatter a choice that has seen some of them.
+    ///
+    /// # Errors
+    /// [`EnsembleError::Groups`] when there is not one number a row.
+    pub fn with_groups(self, groups: &'a [u32]) -> Result<Self, EnsembleError> {
+        if groups.len() != self.rows() {
+            return Err(EnsembleError::Groups { found: groups.len(), expected: self.rows() });
+        }
+        Ok(Self { groups: Some(groups), ..self })
     }
 
     /// Number of rows.
@@ -119,8 +134,18 @@ impl<'a> Pool<'a> {
         blend
     }
 
-    /// All rows, dealt into `count` parts of nearly equal size, class by class; each part ascending.
+    /// Parts into which the rows can be dealt at most: no class, and no group, may be too rare to stand in each.
+    pub(crate) fn most_parts(&self) -> usize {
+        let groups = self.groups.map(|groups| groups.iter().collect::<BTreeSet<_>>().len());
+        self.rarest().min(groups.unwrap_or(usize::MAX))
+    }
+
+    /// All rows, dealt into `count` parts of nearly equal size, class by class, or group by group where there are
+    /// groups; each part ascending.
     pub(crate) fn deal(&self, count: usize, rng: &mut Rng) -> Vec<Vec<u32>> {
+        if let Some(groups) = self.groups {
+            return deal_groups(groups, count, rng);
+        }
         let mut parts = vec![Vec::new(); count];
         let mut dealt = 0;
         for mut stratum in self.strata() {
@@ -134,6 +159,53 @@ impl<'a> Pool<'a> {
             part.sort_unstable();
         }
         parts
+    }
+
+    /// A random half of `rows`, ascending: half of every class (rounded up), or whole groups with half of the rows where
+    /// there are several.
+    pub(crate) fn half(&self, rows: &[u32], rng: &mut Rng) -> Vec<u32> {
+        let mut half: Vec<u32> = match self.grouped(rows) {
+            Some(mut grouped) if grouped.len() > 1 => {
+                rng.shuffle(&mut grouped);
+                let mut half = Vec::new();
+                let last = grouped.len() - 1;
+                for group in grouped.into_iter().take(last) {
+                    if 2 * half.len() < rows.len() {
+                        half.extend(group);
+                    }
+                }
+                half
+            }
+            _ => self.half_of_classes(rows, rng),
+        };
+        half.sort_unstable();
+        half
+    }
+
+    fn half_of_classes(&self, rows: &[u32], rng: &mut Rng) -> Vec<u32> {
+        let mut shuffled = rows.to_vec();
+        rng.shuffle(&mut shuffled);
+        let classes = self.truth.class_count().unwrap_or(1);
+        let class_of = |row: u32| self.truth.labels().map_or(0, |labels| labels[row as usize] as usize);
+        let mut left = vec![0_usize; classes];
+        for &row in rows {
+            left[class_of(row)] += 1;
+        }
+        for count in &mut left {
+            *count = count.div_ceil(2);
+        }
+        shuffled.retain(|&row| {
+            let open = &mut left[class_of(row)];
+            let is_taken = *open > 0;
+            *open -= usize::from(is_taken);
+            is_taken
+        });
+        shuffled
+    }
+
+    /// Rows by group, in the order of the groups' numbers; `None` without groups.
+    fn grouped(&self, rows: &[u32]) -> Option<Vec<Vec<u32>>> {
+        Some(by_group(self.groups?, rows.iter().copied()))
     }
 
     /// Rows by class; all rows together where the truth is numbers.
@@ -156,6 +228,33 @@ impl<'a> Pool<'a> {
     }
 }
 
+/// Rows by group, in the order of the groups' numbers.
+fn by_group(groups: &[u32], rows: impl Iterator<Item = u32>) -> Vec<Vec<u32>> {
+    let mut by_group: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for row in rows {
+        by_group.entry(groups[row as usize]).or_default().push(row);
+    }
+    by_group.into_values().collect()
+}
+
+/// All rows, dealt group by group into `count` parts as even as the groups allow; each part ascending.
+pub(crate) fn deal_groups(groups: &[u32], count: usize, rng: &mut Rng) -> Vec<Vec<u32>> {
+    let mut grouped = by_group(groups, 0..groups.len() as u32);
+    let mut parts: Vec<Vec<u32>> = vec![Vec::new(); count];
+    rng.shuffle(&mut grouped);
+    // The largest first, each to the part with the fewest rows.
+    grouped.sort_by_key(|rows| std::cmp::Reverse(rows.len()));
+    for rows in grouped {
+        if let Some(smallest) = parts.iter_mut().min_by_key(|part| part.len()) {
+            smallest.extend(rows);
+        }
+    }
+    for part in &mut parts {
+        part.sort_unstable();
+    }
+    parts
+}
+
 /// The entries of `values` `[rows, columns]` that belong to `rows`.
 pub(crate) fn gather(values: &[f64], columns: usize, rows: &[u32]) -> Vec<f64> {
     let mut gathered = Vec::with_capacity(rows.len() * columns);
@@ -163,4 +262,40 @@ pub(crate) fn gather(values: &[f64], columns: usize, rows: &[u32]) -> Vec<f64> {
         gathered.extend_from_slice(&values[row as usize * columns..(row as usize + 1) * columns]);
     }
     gathered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kaizen_base::Seed;
+
+    #[test]
+    fn groups_stay_whole_wherever_rows_are_divided() {
+        let truth: Vec<f64> = (0..100).map(f64::from).collect();
+        let groups: Vec<u32> = (0..100).map(|row| if row < 40 { 7 } else { row / 10 + 10 }).collect();
+        let predictions = truth.clone();
+        let checked = Truth::values(&truth).unwrap();
+        let metric = kaizen_metrics::by_name("rmse").unwrap();
+        let candidates = vec![Candidate { predictions: &predictions, cost: 1.0 }];
+        let pool = Pool::new(&checked, Outputs::Values, candidates, None, metric).unwrap();
+        assert_eq!(pool.most_parts(), 100);
+        let pool = pool.with_groups(&groups).unwrap();
+        assert_eq!(pool.most_parts(), 7);
+        let of = |rows: &[u32]| rows.iter().map(|&row| groups[row as usize]).collect::<BTreeSet<u32>>();
+        for seed in 0..20 {
+            let parts = pool.deal(3, &mut Seed(seed).rng());
+            assert_eq!(parts.iter().map(Vec::len).sum::<usize>(), 100);
+            for (place, part) in parts.iter().enumerate() {
+                assert!((20..=40).contains(&part.len()) && part.is_sorted(), "{part:?}");
+                assert!(parts[..place].iter().all(|other| of(other).is_disjoint(&of(part))));
+            }
+            let all: Vec<u32> = (0..100).collect();
+            let half = pool.half(&all, &mut Seed(seed).rng());
+            let rest: Vec<u32> = all.iter().copied().filter(|row| !half.contains(row)).collect();
+            assert!(of(&half).is_disjoint(&of(&rest)) && half.is_sorted());
+            assert!((50..90).contains(&half.len()) && !rest.is_empty(), "{}", half.len());
+        }
+        let short = pool.with_groups(&groups[..99]).err();
+        assert_eq!(short, Some(EnsembleError::Groups { found: 99, expected: 100 }));
+    }
 }

@@ -229,9 +229,9 @@ struct Choice<'a> {
 
 impl Choice<'_> {
     /// Held-out loss of each strategy in each part; nothing for one that does not apply or is undefined somewhere, nothing at
-    /// all when a class is too rare to stand in every part.
+    /// all when a class, or a group, is too rare to stand in every part.
     fn cross_fit(&self, strategies: &[Strategy]) -> Option<Vec<Option<Vec<f64>>>> {
-        let count = PARTS.min(self.pool.rarest());
+        let count = PARTS.min(self.pool.most_parts());
         if count < 2 {
             return None;
         }
@@ -323,7 +323,7 @@ impl Choice<'_> {
         let halves: Vec<Vec<f64>> = (0..self.settings.bags)
             .into_par_iter()
             .map(|bag| {
-                let half = self.half(rows, seed.child("bag", bag as u64));
+                let half = self.pool.half(rows, &mut seed.child("bag", bag as u64).rng());
                 let kernel = kernel(self.pool, &half);
                 self.greedy(kernel.as_ref(), &self.singles(kernel.as_ref()))
             })
@@ -335,30 +335,6 @@ impl Choice<'_> {
             }
         }
         mean
-    }
-
-    /// A random half of `rows`, ascending, with half of every class (rounded up).
-    fn half(&self, rows: &[u32], seed: Seed) -> Vec<u32> {
-        let mut rng = seed.rng();
-        let mut shuffled = rows.to_vec();
-        rng.shuffle(&mut shuffled);
-        let classes = self.pool.truth.class_count().unwrap_or(1);
-        let class_of = |row: u32| self.pool.truth.labels().map_or(0, |labels| labels[row as usize] as usize);
-        let mut left = vec![0_usize; classes];
-        for &row in rows {
-            left[class_of(row)] += 1;
-        }
-        for count in &mut left {
-            *count = count.div_ceil(2);
-        }
-        shuffled.retain(|&row| {
-            let open = &mut left[class_of(row)];
-            let is_taken = *open > 0;
-            *open -= usize::from(is_taken);
-            is_taken
-        });
-        shuffled.sort_unstable();
-        shuffled
     }
 
     /// Keeps the heaviest members that the cost limit allows, and scales them to sum 1.
