@@ -31,6 +31,12 @@ const IMPORTANCE_ROWS: (usize, usize) = (200, 2_000);
 const IMPORTANCE_MICROSECONDS: f64 = 100_000.0;
 const IMPORTANCE_REPEATS: usize = 5;
 
+/// Microseconds that all of it may take by this reckoning, where no time limit ends it, and what copying a cell takes;
+/// predictions, at least and at most. A fixed figure and not a clock, so that the result is reproducible.
+const IMPORTANCE_TOTAL_MICROSECONDS: f64 = 60_000_000.0;
+const CELL_MICROSECONDS: f64 = 0.01;
+const IMPORTANCE_PREDICTIONS: (usize, usize) = (120, 2_000);
+
 /// One line of the leaderboard.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Standing {
@@ -256,7 +262,9 @@ pub(crate) fn importances(
     let has_text = plan.cv.data.table.columns().iter().any(|column| matches!(column.values, Values::Text(_)));
     let reading =
         if has_text { bagging::TEXT_MICROSECONDS * finished.ensemble.members.len() as f64 } else { 0.0 };
-    let affordable = (IMPORTANCE_MICROSECONDS / (finished.cost_microseconds + reading).max(1.0)) as usize;
+    let row_microseconds =
+        (finished.cost_microseconds + reading).max(1.0) + plan.raw.columns().len() as f64 * CELL_MICROSECONDS;
+    let affordable = (IMPORTANCE_MICROSECONDS / row_microseconds) as usize;
     let count = finished.rows.len().min(affordable.clamp(IMPORTANCE_ROWS.0, IMPORTANCE_ROWS.1));
     let chosen = seed.rng().sample_sorted(finished.rows.len(), count);
     let rows: Vec<u32> = chosen.iter().map(|&place| finished.rows[place as usize]).collect();
@@ -269,6 +277,9 @@ pub(crate) fn importances(
         predict: &predict,
         loss: &loss,
         repeats: IMPORTANCE_REPEATS,
+        most_predictions: ((IMPORTANCE_TOTAL_MICROSECONDS / (count.max(1) as f64 * row_microseconds))
+            as usize)
+            .clamp(IMPORTANCE_PREDICTIONS.0, IMPORTANCE_PREDICTIONS.1),
         seed,
         signal,
     };
