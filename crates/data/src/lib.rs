@@ -45,6 +45,7 @@ mod stream;
 mod waves;
 mod words;
 mod workbook;
+mod write;
 
 pub use conform::conform;
 pub use error::DataError;
@@ -54,3 +55,4 @@ pub use note::{Counted, LINES_KEPT, Note, Severity};
 pub use options::ReadOptions;
 pub use read::{Loaded, read, read_as, read_bytes, read_bytes_as};
 pub use source::Source;
+pub use write::write_parquet;

@@ -1,16 +1,16 @@
 //! `kaizen predict`: one line of output for each row that came in, in the same order.
 
-use std::fs::File;
-
 use kaizen_engine::LoadedModel;
 use kaizen_model::{Predictions, Task};
 
 use crate::arguments::PredictArguments;
-use crate::failure::Failure;
-use crate::output::{Cells, Format, OutputColumn, write_rows};
+use crate::failure::{Failure, INPUT};
+use crate::output::{Cells, Format, OutputColumn, write_file, write_rows};
 use crate::screen::Screen;
 
 pub(crate) fn run(arguments: &PredictArguments, screen: &Screen) -> Result<(), Failure> {
+    let format = Format::of(arguments.out.as_deref())
+        .map_err(|why| Failure { message: format!("--out: {why}"), code: INPUT })?;
     let model = LoadedModel::open(&arguments.model)?;
     let source = kaizen_data::Source::parse(&arguments.data).map_err(kaizen_engine::EngineError::from)?;
     let pool = super::pool(arguments.threads)?;
@@ -19,18 +19,16 @@ pub(crate) fn run(arguments: &PredictArguments, screen: &Screen) -> Result<(), F
         screen.note(note);
     }
     let columns = columns(&model, &predicted.predictions, arguments.proba);
-    let format = Format::of(arguments.out.as_deref());
     match &arguments.out {
         Some(path) => {
-            let file = File::create(path).map_err(|error| Failure::environment(path, &error))?;
-            write_rows(&columns, format, file).map_err(|error| Failure::environment(path, &error))?;
+            write_file(&columns, format, path).map_err(|error| Failure::environment(path, &error))?;
             screen.say(&format!(
                 "{} rows predicted, written to {}",
                 predicted.predictions.row_count(),
                 path.display()
             ));
         }
-        None => match write_rows(&columns, format, std::io::stdout().lock()) {
+        None => match write_rows(&columns, format, std::io::stdout()) {
             // A closed pipe means that the reader has seen enough.
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
                 return Err(Failure::environment("standard output", &error));

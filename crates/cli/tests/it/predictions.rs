@@ -86,6 +86,35 @@ fn every_format_holds_the_same_predictions() {
 }
 
 #[test]
+fn parquet_holds_the_same_predictions_with_their_types() {
+    let folder = Folder::new("parquet");
+    let model = fitted(&folder, "species");
+    let data = shipped("penguins.csv");
+    let csv = folder.run(&["predict", &model, &data, "--proba"]).expect(0).stdout;
+    let out = folder.text("rows.parquet");
+    let said = folder.run(&["predict", &model, &data, "--proba", "--out", &out]).expect(0);
+    said.says("344 rows predicted, written to");
+    let bytes = fs::read(&out).unwrap();
+    let read = kaizen_data::read_bytes("rows.parquet", bytes).unwrap().table;
+    let names: Vec<&str> = read.columns().iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(names.join(","), csv.lines().next().unwrap());
+    for (row, line) in csv.lines().skip(1).enumerate() {
+        for (column, cell) in read.columns().iter().zip(line.split(',')) {
+            match &column.values {
+                kaizen_table::Values::Number(number) => {
+                    assert_eq!(number.values[row], cell.parse::<f64>().unwrap(), "{line}");
+                }
+                _ => assert_eq!(column.cell_text(row).as_deref(), Some(cell), "{line}"),
+            }
+        }
+    }
+    // What cannot be written is said before anything is read.
+    let refused = folder.run(&["predict", &model, &data, "--out", &folder.text("rows.xlsx")]).expect(2);
+    refused.says("--out: predictions are written as .csv, .tsv, .jsonl or .parquet, not as .xlsx");
+    assert!(!folder.path("rows.xlsx").exists());
+}
+
+#[test]
 fn standard_input_is_a_file_like_any_other() {
     let folder = Folder::new("input");
     let model = fitted(&folder, "species");
@@ -152,7 +181,7 @@ fn the_artifact_alone_tells_its_leaderboard_and_report() {
     folder.run(&["report", &model, "--out", &page]).expect(0);
     let page = fs::read_to_string(&page).unwrap();
     assert!(page.starts_with("<!DOCTYPE html>"), "{}", &page[..page.len().min(200)]);
-    for words in ["species", "log_loss", "boosted_trees", "kaizen predict"] {
+    for words in ["species", "log_loss", "boosted_trees", ">predict</span>"] {
         assert!(page.contains(words), "the report says nothing of {words}");
     }
     // One file: nothing is fetched.
