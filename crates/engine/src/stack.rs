@@ -77,6 +77,9 @@ pub(crate) fn stack(
     let bound = problem.scoring.loss(&rows, blend).ok()?;
     let mut stacked: Vec<(Entry, Pipeline)> = Vec::new();
     for (index, (label, pipeline)) in pipelines(searched, plan, &cv)?.into_iter().enumerate() {
+        if !problem.has_room(&pipeline, cv.folds_per_repeat) {
+            continue;
+        }
         let seed = seed.child("layer", index as u64);
         let Some(entry) = layer_entry(searched, &cv, &pipeline, label, base_cost, seed, signal) else {
             continue;

@@ -5,6 +5,7 @@ use kaizen_space::{Config, Space};
 use kaizen_table::Table;
 
 use crate::dataset::Sample;
+use crate::memory::{Extent, Memory};
 use crate::predictions::Predictions;
 use crate::state::{LoadError, State};
 use crate::task::Task;
@@ -101,6 +102,12 @@ pub trait Learner: Sync {
 
     /// What may be chosen; may depend on the shape of the data.
     fn space(&self, shape: &Shape) -> Space;
+
+    /// About what one fit takes of memory, at most, said from sizes alone. `config` is one of [`Learner::space`].
+    fn memory(&self, config: &Config, extent: &Extent) -> Memory {
+        let _ = config;
+        Memory::usual(extent)
+    }
 
     /// Learns from `sample.train`; `sample.valid` serves early stopping.
     ///

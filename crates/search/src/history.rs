@@ -372,7 +372,7 @@ mod tests {
             history.apply(measured(number, share, losses)).unwrap();
             let state = match number {
                 5 => State::Paused,
-                6 => State::Failed(Failure::Memory),
+                6 => State::Failed(Failure::Memory(String::new())),
                 _ => State::Finished,
             };
             history.apply(left(number, state)).unwrap();

@@ -195,6 +195,11 @@ impl Study {
         &self.signal
     }
 
+    /// The seed of all randomness of a trial, the same in each of its jobs: for whoever repeats one whose state was lost.
+    pub fn seed_of(&self, trial: TrialId) -> Seed {
+        self.seed.child("trial", u64::from(trial.0))
+    }
+
     /// What to do next.
     ///
     /// A task is given out once, however often one asks; interrupted trials come first.
@@ -441,7 +446,7 @@ impl Study {
             until: known.until,
             reached: known.reached(),
             from: known.from,
-            seed: self.seed.child("trial", u64::from(trial.0)),
+            seed: self.seed_of(trial),
             signal,
         }))
     }

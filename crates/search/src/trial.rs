@@ -45,9 +45,9 @@ pub enum Failure {
     /// It took longer than it may.
     #[error("took too long")]
     Timeout,
-    /// It needed more memory than it may.
-    #[error("needed too much memory")]
-    Memory,
+    /// It needs more memory than it may have, in words with the figures.
+    #[error("{0}")]
+    Memory(String),
     /// It was told to stop before it had a result.
     #[error("stopped")]
     Stopped,

@@ -8,6 +8,7 @@
 pub mod cross_validation;
 pub mod ensemble;
 pub mod ladder;
+pub mod memory;
 pub mod pipeline;
 pub mod pipeline_space;
 pub mod portfolio;
@@ -19,6 +20,7 @@ pub mod stacking;
 pub use cross_validation::{CrossValidation, FoldOutcome, TrialOutcome};
 pub use ensemble::{Calibration, Ensemble, Member};
 pub use ladder::{FirstLook, Ladder};
+pub use memory::{MemoryBudget, Need};
 pub use pipeline::{Effort, FittedPipeline, Pipeline, PipelineStep};
 pub use pipeline_space::PipelineSpace;
 pub use preparation::Preparation;

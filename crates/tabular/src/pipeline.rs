@@ -46,6 +46,9 @@ pub struct FittedPipeline {
     model: Arc<dyn Model>,
 }
 
+/// How the memo's keys of transformed tables begin.
+pub(crate) const PREPARED: &str = "prepared/";
+
 /// A data set after the steps, for one set of training rows; shared by all trials with these steps.
 struct Prepared {
     data: Dataset,
@@ -106,12 +109,18 @@ impl Pipeline {
         Ok((pipeline, Fitted { model: Box::new(SharedModel(model)), valid_predictions, cut_short }))
     }
 
-    fn prepare(&self, sample: Sample<'_>, fold_key: &str, ctx: &Ctx<'_>) -> Result<Arc<Prepared>, FitError> {
-        let mut key = format!("prepared/{fold_key}");
+    /// `start`, then the steps with their configurations.
+    pub(crate) fn steps_key(&self, start: &str) -> String {
+        let mut key = start.to_owned();
         for step in &self.steps {
             // Writing to a string cannot fail.
             let _ = write!(key, "/{}:{}", step.transform.card().name, step.config.digest());
         }
+        key
+    }
+
+    fn prepare(&self, sample: Sample<'_>, fold_key: &str, ctx: &Ctx<'_>) -> Result<Arc<Prepared>, FitError> {
+        let key = self.steps_key(&format!("{PREPARED}{fold_key}"));
         if let Some(prepared) = sample.data.memo.get::<Prepared>(&key) {
             return Ok(prepared);
         }

@@ -5,20 +5,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kaizen_base::{Seed, Signal};
 use kaizen_metrics::Direction;
-use kaizen_model::FitError;
+use kaizen_model::{Extent, FitError};
 use kaizen_search::{Ctx, Failure, Fidelity, Objective, Problem, TrialId};
 use kaizen_space::{Config, Space};
 
 use crate::cross_validation::{CrossValidation, FoldOutcome, TrialOutcome};
-use crate::pipeline::FittedPipeline;
+use crate::memory::{self, MemoryBudget, Present, Retained, Room};
+use crate::pipeline::{FittedPipeline, PREPARED, Pipeline};
 use crate::pipeline_space::PipelineSpace;
 use crate::scoring::Scoring;
 
 /// Gives the folds of a stage their share of the time; the engine knows the clock, the problem does not.
 pub trait Pacer: Send + Sync {
-    /// A stage of `fold_count` folds begins. The answer is asked once for each fold, when the fold begins, and gives
-    /// a signal below the one passed in.
-    fn stage(&self, fold_count: usize) -> Box<dyn Fn(&Signal) -> Signal + Send + Sync>;
+    /// A stage of `fold_count` folds begins, of which at most `at_once` run at a time. The answer is asked once for each
+    /// fold, when the fold begins, and gives a signal below the one passed in.
+    fn stage(&self, fold_count: usize, at_once: usize) -> Box<dyn Fn(&Signal) -> Signal + Send + Sync>;
 }
 
 /// Keeps the folds of a finished stage before it is reported.
@@ -42,7 +43,7 @@ const WHOLE_FOLD: f64 = 1e-9;
 pub struct Unhurried;
 
 impl Pacer for Unhurried {
-    fn stage(&self, _fold_count: usize) -> Box<dyn Fn(&Signal) -> Signal + Send + Sync> {
+    fn stage(&self, _fold_count: usize, _at_once: usize) -> Box<dyn Fn(&Signal) -> Signal + Send + Sync> {
         Box::new(Signal::child)
     }
 }
@@ -75,6 +76,9 @@ pub struct TabularProblem {
     pacer: Box<dyn Pacer>,
     keeper: Box<dyn Keeper>,
     outcomes: Mutex<BTreeMap<TrialId, TrialOutcome>>,
+    memory: MemoryBudget,
+    extent: Extent,
+    retained: Mutex<Retained>,
 }
 
 impl TabularProblem {
@@ -91,8 +95,32 @@ impl TabularProblem {
             Direction::Higher => Objective::maximise(name, ""),
             Direction::Lower => Objective::minimise(name, ""),
         };
-        let outcomes = Mutex::default();
-        Self { cv, pipelines, scoring, objectives: [objective], pacer, keeper, outcomes }
+        let memory = MemoryBudget::UNLIMITED;
+        let extent = extent(&cv, &memory);
+        Self {
+            cv,
+            pipelines,
+            scoring,
+            objectives: [objective],
+            pacer,
+            keeper,
+            outcomes: Mutex::default(),
+            memory,
+            extent,
+            retained: Mutex::default(),
+        }
+    }
+
+    /// The same problem within a budget of memory: a trial that does not fit fails before it begins.
+    #[must_use]
+    pub fn within(self, memory: MemoryBudget) -> Self {
+        let extent = extent(&self.cv, &memory);
+        Self { memory, extent, ..self }
+    }
+
+    /// Bytes that the process may take; `None` without a limit.
+    pub fn memory_limit_bytes(&self) -> Option<u64> {
+        self.memory.limit_bytes
     }
 
     /// What the trial's folds gave so far.
@@ -125,7 +153,8 @@ impl TabularProblem {
         }
     }
 
-    /// The pipeline of a configuration fitted on all rows, after its `folds`; `None` where it was rounded off early.
+    /// The pipeline of a configuration fitted on all rows, after its `folds`; `None` where it was rounded off early, or
+    /// where there is no room for it beside what the search has left.
     ///
     /// # Errors
     /// [`FitError`].
@@ -137,6 +166,9 @@ impl TabularProblem {
         signal: &Signal,
     ) -> Result<Option<FittedPipeline>, FitError> {
         let pipeline = self.pipelines.pipeline(config).map_err(|error| FitError::Unfit(error.to_string()))?;
+        if self.make_room(&pipeline, 1).is_err() {
+            return Ok(None);
+        }
         self.cv.refit(&pipeline, folds, seed, signal)
     }
 
@@ -149,7 +181,9 @@ impl TabularProblem {
         ctx: &mut Ctx<'_>,
     ) -> Result<(), Failure> {
         let pipeline = self.pipelines.pipeline(config).map_err(|error| Failure::Fit(error.to_string()))?;
-        let signal = self.pacer.stage(1)(ctx.signal);
+        // What does not fit as a whole must not begin.
+        self.make_room(&pipeline, 1)?;
+        let signal = self.pacer.stage(1, 1)(ctx.signal);
         let predictions = self.cv.sample_fold(&pipeline, row_share, ctx.seed, &signal).map_err(failure)?;
         let rows = &self.cv.folds[0].valid;
         let value =
@@ -162,12 +196,83 @@ impl TabularProblem {
         let mut folds: Vec<FoldOutcome> = Vec::new();
         while folds.len() < fold_count {
             match self.keeper.restore(trial, folds.len()) {
-                Some(stage) if !stage.is_empty() => folds.extend(stage),
+                Some(stage) if self.is_stage(&stage, folds.len()) => folds.extend(stage),
                 _ => break,
             }
         }
         folds.truncate(fold_count);
         folds
+    }
+
+    /// Whether these can be the folds from `from` on of a trial on this data: what was kept comes from a disk.
+    fn is_stage(&self, stage: &[FoldOutcome], from: usize) -> bool {
+        let fits = |(place, outcome): (usize, &FoldOutcome)| {
+            let Some(fold) = self.cv.folds.get(from + place) else { return false };
+            outcome.fold == from + place
+                && outcome.predictions.outputs == self.cv.data.task.output_count()
+                && outcome.predictions.row_count() == fold.valid.len()
+                && outcome.predictions.values.iter().all(|value| value.is_finite())
+        };
+        !stage.is_empty() && stage.iter().enumerate().all(fits)
+    }
+
+    /// Whether so many folds of a pipeline fit into memory together, as many at once as there are threads.
+    pub fn has_room(&self, pipeline: &Pipeline, fold_count: usize) -> bool {
+        let at_once = fold_count.min(self.memory.thread_count);
+        self.make_room(pipeline, fold_count).is_ok_and(|room| room.at_once >= at_once)
+    }
+
+    /// Fits folds `from..until`, as many at once as there is room for.
+    fn fit(
+        &self,
+        pipeline: &Pipeline,
+        from: usize,
+        until: usize,
+        ctx: &Ctx<'_>,
+    ) -> Result<Vec<FoldOutcome>, Failure> {
+        let room = self.make_room(pipeline, until - from)?;
+        let at_once = room.at_once.min(until - from);
+        let slice = self.pacer.stage(until - from, at_once);
+        let mut folds = Vec::with_capacity(until - from);
+        for start in (from..until).step_by(at_once) {
+            let end = (start + at_once).min(until);
+            let fitted = self.cv.fit_folds(pipeline, start, end, ctx.seed, &|| slice(ctx.signal));
+            folds.extend(fitted.map_err(failure)?);
+            if !room.keeps {
+                self.cv.data.memo.forget(PREPARED);
+            }
+        }
+        Ok(folds)
+    }
+
+    /// Room for a stage, made by forgetting what can be made anew where that is needed.
+    fn make_room(&self, pipeline: &Pipeline, fold_count: usize) -> Result<Room, Failure> {
+        let need = pipeline.memory(&self.extent);
+        let key = pipeline.steps_key(pipeline.learner.card().name);
+        let mut retained = self.retained.lock().unwrap_or_else(PoisonError::into_inner);
+        let present = Present {
+            predictions: self.predictions_size(),
+            score_bytes: 8 * (self.cv.data.target.len() * self.cv.data.task.output_count()) as u64,
+            retained_bytes: retained.besides(&key),
+        };
+        let room = memory::room(&self.memory, &need, fold_count, &present)?;
+        if room.clears {
+            self.cv.data.memo.forget("");
+            retained.clear();
+        }
+        if room.keeps {
+            let all_folds = self.cv.folds.len() as u64 * need.prepared_bytes;
+            retained.add(key, all_folds + need.shared_bytes);
+        }
+        Ok(room)
+    }
+
+    /// Bytes of the predictions of all trials, and the number of trials that have some.
+    fn predictions_size(&self) -> (u64, u64) {
+        let outcomes = self.locked();
+        let folds = outcomes.values().flat_map(|outcome| &outcome.folds);
+        let numbers: usize = folds.map(|fold| fold.predictions.values.len()).sum();
+        (8 * numbers as u64, outcomes.len() as u64)
     }
 
     fn locked(&self) -> MutexGuard<'_, BTreeMap<TrialId, TrialOutcome>> {
@@ -180,6 +285,12 @@ fn failure(error: FitError) -> Failure {
         FitError::Stopped => Failure::Stopped,
         FitError::Unfit(why) => Failure::Fit(why),
     }
+}
+
+/// The size of the data as its largest training part sees it.
+fn extent(cv: &CrossValidation, memory: &MemoryBudget) -> Extent {
+    let train_count = cv.folds.iter().map(|fold| fold.train.len()).max().unwrap_or(0);
+    Extent::of(&cv.data.table, cv.data.task.clone(), train_count, memory.thread_count)
 }
 
 impl Problem for TabularProblem {
@@ -203,10 +314,7 @@ impl Problem for TabularProblem {
         if from < until {
             let pipeline =
                 self.pipelines.pipeline(config).map_err(|error| Failure::Fit(error.to_string()))?;
-            let slice = self.pacer.stage(until - from);
-            let signal = ctx.signal;
-            let folds = self.cv.fit_folds(&pipeline, from, until, ctx.seed, &|| slice(signal));
-            let mut folds = folds.map_err(failure)?;
+            let mut folds = self.fit(&pipeline, from, until, ctx)?;
             if self.keeper.keep(ctx.trial, from, &folds).map_err(Failure::Fit)? {
                 for fold in &mut folds {
                     fold.pipeline = None;

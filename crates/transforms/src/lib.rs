@@ -41,7 +41,7 @@ pub mod text;
 
 use kaizen_model::{levels, moments};
 
-pub use step::{Step, Uses};
+pub use step::{Step, StepMemory, Uses};
 
 /// Every transform.
 pub const TRANSFORMS: &[&dyn Step] = &[

@@ -1,6 +1,6 @@
 //! What a pipeline must know of a transform besides what every transform tells.
 
-use kaizen_model::{Ctx, FitError, FittedTransform, Sample, Transform};
+use kaizen_model::{Ctx, Extent, FitError, FittedTransform, Sample, Transform};
 use kaizen_space::Config;
 use kaizen_table::Table;
 
@@ -17,10 +17,41 @@ pub enum Uses {
     Target,
 }
 
+/// About what a transform does to the size of a table, at most.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepMemory {
+    /// The table that comes out.
+    pub after: Extent,
+    /// Bytes of the columns that are made; the others are shared with the table that came in.
+    pub made_bytes: u64,
+    /// Bytes that the fit takes and frees again.
+    pub working_bytes: u64,
+    /// Bytes of the fitted transform.
+    pub fitted_bytes: u64,
+}
+
+impl StepMemory {
+    /// For a transform that may change the numbers of every column and keeps a few figures of each column and level.
+    pub fn usual(extent: &Extent) -> Self {
+        Self {
+            after: extent.clone(),
+            made_bytes: extent.row_bytes(extent.number_count),
+            working_bytes: extent.thread_count as u64 * extent.train_bytes(2),
+            fitted_bytes: 64 * (extent.column_count() + extent.level_total()) as u64,
+        }
+    }
+}
+
 /// A transform as a row of [`crate::TRANSFORMS`].
 pub trait Step: Transform {
     /// What it learns from.
     fn uses(&self) -> Uses;
+
+    /// About what one fit and its application to the whole table take of memory, at most, said from sizes alone.
+    fn memory(&self, config: &Config, extent: &Extent) -> StepMemory {
+        let _ = config;
+        StepMemory::usual(extent)
+    }
 
     /// Fits on `sample.train` and transforms *all* rows of `sample.data.table`.
     ///

@@ -4,8 +4,8 @@
 
 use kaizen_base::{Card, Flow};
 use kaizen_model::{
-    Ctx, FitError, Fitted, Handles, Inputs, Learner, LoadError, Model, PredictError, Predictions, Sample,
-    Shape, State, Task, Tensor,
+    Ctx, Extent, FitError, Fitted, Handles, Inputs, Learner, LoadError, Memory, Model, PredictError,
+    Predictions, Sample, Shape, State, Task, Tensor,
 };
 use kaizen_space::{Config, Param, Space};
 use kaizen_table::Table;
@@ -45,6 +45,12 @@ impl Learner for Dummy {
 
     fn space(&self, _shape: &Shape) -> Space {
         space([Param::choice("centre", ["mean", "median"])])
+    }
+
+    fn memory(&self, _config: &Config, extent: &Extent) -> Memory {
+        // A quantile sorts the targets with their weights.
+        let fitted_bytes = 8 * extent.task.output_count() as u64;
+        Memory { working_bytes: extent.train_bytes(2), shared_bytes: 0, fitted_bytes }
     }
 
     fn fit(&self, config: &Config, sample: Sample<'_>, ctx: &Ctx<'_>) -> Result<Fitted, FitError> {

@@ -8,8 +8,8 @@
 
 use kaizen_base::{Card, Flow, math};
 use kaizen_model::{
-    Ctx, FitError, Fitted, Handles, Inputs, Learner, LoadError, Model, PredictError, Predictions, Sample,
-    Shape, State, Task, Tensor,
+    Ctx, Extent, FitError, Fitted, Handles, Inputs, Learner, LoadError, Memory, Model, PredictError,
+    Predictions, Sample, Shape, State, Task, Tensor,
 };
 use kaizen_space::{Config, Param, Space};
 use kaizen_table::{MISSING_CODE, Table};
@@ -58,6 +58,14 @@ impl Learner for GaussianNaiveBayes {
             Param::float("counts", 0.01, 10.0).log().starting_at(1.0),
             Param::float("temper", 1.0, 20.0).log().starting_at(1.0),
         ])
+    }
+
+    fn memory(&self, _config: &Config, extent: &Extent) -> Memory {
+        // Mean and variance of each number, and a share of each level, for each class.
+        let cells = 2 * extent.number_count + extent.level_total();
+        let fitted_bytes = 8 * (cells * extent.task.output_count()) as u64;
+        let working_bytes = 2 * fitted_bytes + extent.row_bytes(2 * extent.task.output_count());
+        Memory { working_bytes, shared_bytes: 0, fitted_bytes }
     }
 
     fn fit(&self, config: &Config, sample: Sample<'_>, ctx: &Ctx<'_>) -> Result<Fitted, FitError> {

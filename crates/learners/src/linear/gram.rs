@@ -13,7 +13,7 @@ use super::solver::Penalty;
 const BLOCK: usize = 64;
 
 /// Parts whose sums are added in order.
-const PARTS: usize = 32;
+pub(crate) const PARTS: usize = 32;
 
 /// Sweeps of coordinate descent for one penalty.
 const SWEEP_LIMIT: usize = 2_000;

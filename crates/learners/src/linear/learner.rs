@@ -11,14 +11,15 @@
 
 use kaizen_base::Card;
 use kaizen_model::{
-    Ctx, FitError, Fitted, Handles, Inputs, Learner, LoadError, Model, Sample, Shape, State, Task,
+    Ctx, Extent, FitError, Fitted, Handles, Inputs, Learner, LoadError, Memory, Model, Sample, Shape, State,
+    Task,
 };
 use kaizen_space::{Config, Param, Space};
 
 use super::design::{Design, Encoder};
 use super::loss::Loss;
 use super::model::{LinearModel, outputs};
-use super::path::{self, Choice, Chosen, by_gram, walk};
+use super::path::{self, Choice, Chosen, by_gram, gram_bytes, walk};
 use crate::features::{Cells, Features, admit, own_cells};
 use crate::moments::moments;
 use crate::outcome::{Classes, normalised_weights};
@@ -74,6 +75,19 @@ impl Learner for Linear {
 
     fn space(&self, _shape: &Shape) -> Space {
         space(parameters())
+    }
+
+    fn memory(&self, _config: &Config, extent: &Extent) -> Memory {
+        // A number has the indicator of its missing cells beside it where there are any.
+        let terms =
+            2 * extent.number_count + extent.level_total() + extent.sparse_width.min(extent.sparse_cells);
+        let indexed = extent.row_count * extent.level_counts.len() + extent.sparse_cells;
+        let outputs = extent.score_count();
+        let fitted_bytes = 8 * ((terms + 1) * outputs) as u64;
+        // Indexed cells stand by row and by column, with their place; rows have scores, slopes and curvatures.
+        let rows = extent.row_bytes(2 * extent.number_count + 4 * outputs + 2) + 32 * indexed as u64;
+        let working_bytes = rows + gram_bytes(terms, &extent.task) + SOLVER_COPIES * fitted_bytes;
+        Memory { working_bytes, shared_bytes: 0, fitted_bytes }
     }
 
     fn fit(&self, config: &Config, sample: Sample<'_>, ctx: &Ctx<'_>) -> Result<Fitted, FitError> {
@@ -185,6 +199,9 @@ const HOLD_OUT_ROWS: usize = 20;
 
 /// The strength for samples too small to choose one.
 const SMALL_SAMPLE_STRENGTH: f64 = 0.1;
+
+/// Copies of the weights that the solver holds: ten pairs of steps and slopes, and the points of a line search.
+const SOLVER_COPIES: u64 = 26;
 
 /// One in this many rows is held out to choose the strength.
 const HOLD_OUT_SHARE: usize = 5;

@@ -5,10 +5,10 @@
 //! when several weaker penalties in a row were no better.
 
 use kaizen_base::Signal;
-use kaizen_model::FitError;
+use kaizen_model::{FitError, Task};
 
 use super::design::{Design, Rows};
-use super::gram::Gram;
+use super::gram::{Gram, PARTS};
 use super::loss::Loss;
 use super::solver::{Effort, Penalty, Problem};
 
@@ -86,6 +86,13 @@ pub(crate) fn by_gram(design: &Design, loss: Loss) -> bool {
     loss == Loss::Squared
         && terms <= GRAM_TERMS
         && design.rows.count.saturating_mul(terms * terms) <= GRAM_WORK
+}
+
+/// Bytes of the products of so many terms, if squares are minimised by them: a matrix for each part of the rows, and
+/// the factors of one.
+pub(crate) fn gram_bytes(terms: usize, task: &Task) -> u64 {
+    let is_squared = !task.is_classification();
+    if is_squared && terms <= GRAM_TERMS { 8 * ((terms + 1) * (terms + 1) * (PARTS + 3)) as u64 } else { 0 }
 }
 
 /// Walks the path and chooses.

@@ -6,8 +6,8 @@
 
 use kaizen_base::{Card, Flow, Signal};
 use kaizen_model::{
-    Ctx, FitError, Fitted, Handles, Inputs, Learner, LoadError, Model, PredictError, Predictions, Sample,
-    Shape, State, Task, Tensor,
+    Ctx, Extent, FitError, Fitted, Handles, Inputs, Learner, LoadError, Memory, Model, PredictError,
+    Predictions, Sample, Shape, State, Task, Tensor,
 };
 use kaizen_space::{Config, Param, Space};
 use kaizen_table::Table;
@@ -73,6 +73,17 @@ impl Learner for NearestNeighbors {
         ])
     }
 
+    fn memory(&self, _config: &Config, extent: &Extent) -> Memory {
+        // A number may have the indicator of missing cells beside it.
+        let width = (2 * extent.number_count + extent.level_counts.len()).max(1);
+        let stored = extent.train_count.min(stored_limit(width));
+        let fitted_bytes = (stored * (4 * width + 12)) as u64;
+        // Neighbours of the rows that choose their number, and predictions of the validation rows.
+        let judged = 8 * JUDGE_LIMIT.min(extent.row_count) * GRID[GRID.len() - 1];
+        let working_bytes = fitted_bytes + judged as u64 + extent.row_bytes(2 * extent.task.output_count());
+        Memory { working_bytes, shared_bytes: 0, fitted_bytes }
+    }
+
     fn fit(&self, config: &Config, sample: Sample<'_>, ctx: &Ctx<'_>) -> Result<Fitted, FitError> {
         let features = admit(self.handles(), sample)?;
         let cells = own_cells(&features, &sample.data.table)?;
@@ -126,9 +137,14 @@ fn geometry(features: &Features, cells: &[Cells<'_>], sample: Sample<'_>) -> Geo
     Geometry { terms, categories, mismatch: distances }
 }
 
+/// Rows of so many numbers and categories that are stored at most.
+fn stored_limit(width: usize) -> usize {
+    ROW_LIMIT.min((CELL_LIMIT / width).max(200))
+}
+
 fn kept_rows(train: &[u32], geometry: &Geometry, ctx: &Ctx<'_>) -> Vec<u32> {
     let width = (geometry.terms.len() + geometry.categories.len()).max(1);
-    let limit = ROW_LIMIT.min((CELL_LIMIT / width).max(200));
+    let limit = stored_limit(width);
     if train.len() <= limit {
         return train.to_vec();
     }

@@ -4,7 +4,8 @@
 
 use kaizen_base::Card;
 use kaizen_model::{
-    Ctx, FitError, Fitted, Handles, Inputs, Learner, LoadError, Model, Sample, Shape, State, Task,
+    Ctx, Extent, FitError, Fitted, Handles, Inputs, Learner, LoadError, Memory, Model, Sample, Shape, State,
+    Task,
 };
 use kaizen_space::{Config, Param, Space};
 use kaizen_table::MISSING_CODE;
@@ -12,6 +13,7 @@ use kaizen_trees::{BoostParams, Categories, Growth, LinearLeaves, RowSampling};
 
 use super::boosting::{Plan, TreeTarget, boost, objectives, patience, settled_rounds};
 use super::data::{feature_data, shared_bins};
+use super::memory::{Grove, counted_rounds};
 use super::model::TreeModel;
 use crate::features::{Cells, Features, admit, own_cells};
 use crate::parameters::space;
@@ -72,6 +74,23 @@ impl Learner for BoostedTrees {
             parameters.push(ridge.only_if("linear_leaves", ["true"]));
         }
         space(parameters)
+    }
+
+    fn memory(&self, config: &Config, extent: &Extent) -> Memory {
+        let trees = counted_rounds(config.int("rounds") as usize) * extent.score_count();
+        let most_leaves = extent.train_count / config.int("min_rows").max(1) as usize;
+        let leaves = (config.int("leaves") as usize).min(most_leaves.max(1));
+        let max_bins = config.choice("max_bins").parse().unwrap_or(255);
+        // Quantiles are boosted one after the other; classes share their rounds.
+        let scores = if matches!(extent.task, Task::Multiclass { .. }) { extent.score_count() } else { 1 };
+        let mut memory =
+            Grove { max_bins, trees, leaves, outputs: 1, scores, orders: 0, at_once: 1 }.memory(extent);
+        if config.contains("linear_leaves") && config.flag("linear_leaves") {
+            // A leaf has a weight for each number asked on its path, some ten of them; the numbers are copied.
+            memory.fitted_bytes *= 4;
+            memory.working_bytes += extent.row_bytes(extent.number_count);
+        }
+        memory
     }
 
     fn fit(&self, config: &Config, sample: Sample<'_>, ctx: &Ctx<'_>) -> Result<Fitted, FitError> {

@@ -1,10 +1,12 @@
 //! Deep trees with random thresholds on all rows, averaged.
 
 use kaizen_base::Card;
-use kaizen_model::{Ctx, FitError, Fitted, Handles, Learner, LoadError, Model, Sample, Shape, State};
+use kaizen_model::{
+    Ctx, Extent, FitError, Fitted, Handles, Learner, LoadError, Memory, Model, Sample, Shape, State,
+};
 use kaizen_space::{Config, Space};
 
-use super::forest::{HANDLES, Kind, fit, forest_space};
+use super::forest::{HANDLES, Kind, fit, forest_memory, forest_space};
 use super::model::TreeModel;
 
 static CARD: Card = Card {
@@ -28,6 +30,10 @@ impl Learner for ExtraTrees {
 
     fn space(&self, shape: &Shape) -> Space {
         forest_space(shape)
+    }
+
+    fn memory(&self, config: &Config, extent: &Extent) -> Memory {
+        forest_memory(config, extent)
     }
 
     fn fit(&self, config: &Config, sample: Sample<'_>, ctx: &Ctx<'_>) -> Result<Fitted, FitError> {

@@ -7,13 +7,14 @@
 //! ensemble, so that a row's columns are coded once for all of them.
 
 use kaizen_base::Flow;
-use kaizen_model::{Ctx, FitError, Fitted, Handles, Inputs, Sample, Shape, Task};
+use kaizen_model::{Ctx, Extent, FitError, Fitted, Handles, Inputs, Memory, Sample, Shape, Task};
 use kaizen_space::{Config, Param, Space};
 use kaizen_trees::{BoostParams, Ensemble, EnsembleParts, Growth, Objective, RowSampling, TrainInput, train};
 use rayon::prelude::*;
 
 use super::boosting::{TreeTarget, finish};
 use super::data::{shared_bins, unfit};
+use super::memory::Grove;
 use super::model::{Link, Scores};
 use crate::features::{admit, own_cells};
 use crate::parameters::space;
@@ -59,6 +60,25 @@ pub(crate) fn forest_space(shape: &Shape) -> Space {
             .starting_at(if shape.task.is_classification() { 1 } else { 3 }.min(most)),
         Param::float("column_share", 0.05, 1.0).log().starting_at(share),
     ])
+}
+
+/// What a forest takes of memory: every thread grows trees of its own, and trees are joined into one copy.
+pub(crate) fn forest_memory(config: &Config, extent: &Extent) -> Memory {
+    let indicators = if extent.task.is_classification() { extent.score_count() } else { 1 };
+    let draws = (config.int("trees") as usize).min((TREE_LIMIT / indicators).max(1));
+    let leaves = extent.train_count / config.int("min_rows").max(1) as usize;
+    let mut memory = Grove {
+        max_bins: 255,
+        trees: draws * indicators,
+        leaves: leaves.clamp(2, LEAF_LIMIT as usize),
+        outputs: 1,
+        scores: 1,
+        orders: 0,
+        at_once: extent.thread_count,
+    }
+    .memory(extent);
+    memory.working_bytes += extent.row_bytes(indicators) + memory.fitted_bytes;
+    memory
 }
 
 /// Grows a forest.

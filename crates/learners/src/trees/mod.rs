@@ -9,6 +9,7 @@ pub(crate) mod cart;
 pub(crate) mod data;
 pub mod extra_trees;
 pub(crate) mod forest;
+pub(crate) mod memory;
 pub(crate) mod model;
 pub mod random_forest;
 pub mod readable;

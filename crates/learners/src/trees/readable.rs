@@ -5,8 +5,8 @@
 
 use kaizen_base::Card;
 use kaizen_model::{
-    Ctx, FitError, Fitted, Handles, Inputs, Learner, LoadError, Model, PredictError, Predictions, Sample,
-    Shape, State, Task, Tensor, View,
+    Ctx, Extent, FitError, Fitted, Handles, Inputs, Learner, LoadError, Memory, Model, PredictError,
+    Predictions, Sample, Shape, State, Task, Tensor, View,
 };
 use kaizen_space::{Config, Param, Space};
 use kaizen_table::{MISSING_CODE, Table};
@@ -53,6 +53,17 @@ impl Learner for DecisionTree {
             Param::int("depth", 1, 10).starting_at(6),
             Param::int("min_rows", 1, most).log().starting_at(most.min(5)),
         ])
+    }
+
+    fn memory(&self, config: &Config, extent: &Extent) -> Memory {
+        // A byte for each cell; targets, weights and places of rows, in the tree and again for pruning.
+        let codes = (extent.train_count * extent.column_count()) as u64;
+        let node_bytes = 8 * (16 + extent.score_count() as u64) + 4 * extent.level_total() as u64;
+        Memory {
+            working_bytes: codes + extent.row_bytes(6),
+            shared_bytes: 0,
+            fitted_bytes: 2 * config.int("leaves") as u64 * node_bytes,
+        }
     }
 
     fn fit(&self, config: &Config, sample: Sample<'_>, ctx: &Ctx<'_>) -> Result<Fitted, FitError> {

@@ -5,13 +5,15 @@
 
 use kaizen_base::Card;
 use kaizen_model::{
-    Ctx, FitError, Fitted, Handles, Inputs, Learner, LoadError, Model, Sample, Shape, State, Task,
+    Ctx, Extent, FitError, Fitted, Handles, Inputs, Learner, LoadError, Memory, Model, Sample, Shape, State,
+    Task,
 };
 use kaizen_space::{Config, Param, Space};
 use kaizen_trees::{BoostParams, Categories, Growth, OrderedParams, RowSampling, SplitScore, automatic_rate};
 
 use super::boosting::{Plan, TreeTarget, boost, objectives, patience, settled_rounds};
 use super::data::shared_bins;
+use super::memory::{Grove, counted_rounds};
 use super::model::TreeModel;
 use crate::features::{admit, own_cells};
 use crate::parameters::space;
@@ -77,6 +79,27 @@ impl Learner for SymmetricTrees {
             parameters.push(Param::int("one_hot_levels", 2, 32).log().starting_at(2));
         }
         space(parameters)
+    }
+
+    fn memory(&self, config: &Config, extent: &Extent) -> Memory {
+        let is_multiclass = matches!(extent.task, Task::Multiclass { .. });
+        // Classes share their trees, quantiles do not.
+        let (outputs, copies) =
+            if is_multiclass { (extent.score_count(), 1) } else { (1, extent.score_count()) };
+        Grove {
+            max_bins: usize::from(bin_count(extent.train_count)),
+            trees: counted_rounds(config.int("rounds") as usize) * copies,
+            leaves: 1 << config.int("depth"),
+            outputs,
+            scores: outputs,
+            orders: if config.contains("combinations") {
+                OrderedParams::default().permutations as usize
+            } else {
+                0
+            },
+            at_once: 1,
+        }
+        .memory(extent)
     }
 
     fn fit(&self, config: &Config, sample: Sample<'_>, ctx: &Ctx<'_>) -> Result<Fitted, FitError> {

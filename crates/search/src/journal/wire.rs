@@ -199,7 +199,7 @@ fn state_to_wire(state: &State) -> (StateWire, Option<String>) {
         State::Failed(Failure::Fit(reason)) => (StateWire::FailedFit, Some(reason.clone())),
         State::Failed(Failure::Panic(reason)) => (StateWire::FailedPanic, Some(reason.clone())),
         State::Failed(Failure::Timeout) => (StateWire::FailedTimeout, None),
-        State::Failed(Failure::Memory) => (StateWire::FailedMemory, None),
+        State::Failed(Failure::Memory(reason)) => (StateWire::FailedMemory, Some(reason.clone())),
         State::Failed(Failure::Stopped) => (StateWire::FailedStopped, None),
     }
 }
@@ -214,7 +214,11 @@ fn state_from_wire(state: StateWire, reason: Option<String>) -> State {
         StateWire::FailedFit => State::Failed(Failure::Fit(reason)),
         StateWire::FailedPanic => State::Failed(Failure::Panic(reason)),
         StateWire::FailedTimeout => State::Failed(Failure::Timeout),
-        StateWire::FailedMemory => State::Failed(Failure::Memory),
+        // Journals before the reason was recorded.
+        StateWire::FailedMemory if reason.is_empty() => {
+            State::Failed(Failure::Memory("needs more memory than there may be".to_owned()))
+        }
+        StateWire::FailedMemory => State::Failed(Failure::Memory(reason)),
         StateWire::FailedStopped => State::Failed(Failure::Stopped),
     }
 }
@@ -259,7 +263,7 @@ mod tests {
             State::Failed(Failure::Fit("no \"rows\"\nleft".to_owned())),
             State::Failed(Failure::Panic(String::new())),
             State::Failed(Failure::Timeout),
-            State::Failed(Failure::Memory),
+            State::Failed(Failure::Memory("needs 3 GB".to_owned())),
             State::Failed(Failure::Stopped),
         ];
         let mut events = vec![

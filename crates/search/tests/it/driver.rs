@@ -90,7 +90,7 @@ fn a_failing_trial_costs_only_itself() {
     let problem = Odd::new(|x, until, ctx| {
         match ctx.trial.0 {
             0 => panic!("index {} out of reach", 7),
-            1 => return Err(Failure::Memory),
+            1 => return Err(Failure::Memory("too large".to_owned())),
             2 => return Ok(()),
             3 => {
                 assert_eq!(ctx.report(until, &[f64::NAN]), Flow::Stop);
@@ -122,7 +122,7 @@ fn a_failing_trial_costs_only_itself() {
         reasons,
         [
             "panicked: index 7 out of reach",
-            "needed too much memory",
+            "too large",
             "ended without a measurement",
             "trial 3 reports NaN for `gain`",
             "trial 4 reports 2 values, but there are 1 objectives",

@@ -10,14 +10,16 @@ use kaizen_base::{Flow, ManualClock, Seed, Signal};
 use kaizen_learners::LEARNERS;
 use kaizen_model::{Dataset, Model as _, Shape, Task, View};
 use kaizen_search::samplers::{Portfolio, Random};
-use kaizen_search::{Budget, Ctx, Fidelity, MemoryJournal, Plan, Problem as _, State, Study, TrialId};
+use kaizen_search::{
+    Budget, Ctx, Failure, Fidelity, MemoryJournal, Plan, Problem as _, State, Study, TrialId,
+};
 use kaizen_table::{Column, RowLabels, SplitPlan, Table};
 use kaizen_tabular::ensemble::fit_temperature;
 use kaizen_tabular::pipeline::Passage;
 use kaizen_tabular::pipeline_space::Columns;
 use kaizen_tabular::{
     Calibration, CrossValidation, Ensemble, FirstLook, FittedPipeline, InMemory, Ladder, Member,
-    PipelineSpace, Preparation, Scoring, TabularProblem, Unhurried, portfolio,
+    MemoryBudget, PipelineSpace, Preparation, Scoring, TabularProblem, Unhurried, portfolio,
 };
 
 const ROWS: usize = 240;
@@ -238,4 +240,38 @@ fn a_first_look_measures_and_keeps_nothing() {
     let [(fidelity, value)] = reported[..] else { panic!("{reported:?}") };
     assert_eq!(fidelity, task.until);
     assert!(value > 0.6, "{value}");
+}
+
+/// What a study does within a limit of memory beyond `base_bytes` of zero.
+fn within(limit_bytes: Option<u64>) -> (TabularProblem, Study) {
+    let budget = MemoryBudget { limit_bytes, base_bytes: 0, thread_count: 2 };
+    let problem = problem("log_loss").within(budget);
+    let trials = portfolio::configs(&problem.pipelines, ROWS).len() as u32;
+    let study = study(&problem, trials);
+    (problem, study)
+}
+
+#[test]
+fn what_does_not_fit_into_memory_is_left_out_and_the_rest_is_the_same_to_the_bit() {
+    let (all, free) = within(None);
+    // The text's terms alone take a few megabytes a fold, a forest tens of them.
+    let (some, tight) = within(Some(60_000_000));
+    let mut refused = Vec::new();
+    for (trial, unbounded) in tight.history().trials().iter().zip(free.history().trials()) {
+        let name = some.pipelines.learner_of(&trial.config).to_owned();
+        if let State::Failed(Failure::Memory(why)) = &trial.state {
+            assert!(why.contains("of memory") && why.contains("limit of 60 MB"), "{why}");
+            assert!(some.outcome(trial.id).is_none(), "{name} was fitted all the same");
+            refused.push(name);
+            continue;
+        }
+        // Fewer folds at a time, transformed tables made again: no bit may differ.
+        let (bounded, unbounded) = (some.outcome(trial.id).unwrap(), all.outcome(unbounded.id).unwrap());
+        for (one, other) in bounded.folds.iter().zip(&unbounded.folds) {
+            assert_eq!(one.predictions, other.predictions, "{name}, fold {}", one.fold);
+        }
+    }
+    assert!(refused.iter().any(|name| name.contains("forest") || name.contains("trees")), "{refused:?}");
+    assert!(!refused.contains(&"dummy".to_owned()) && refused.len() < tight.history().trials().len());
+    assert!(free.history().trials().iter().all(|trial| !matches!(trial.state, State::Failed(_))));
 }

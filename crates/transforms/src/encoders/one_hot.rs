@@ -4,7 +4,7 @@
 //! unseen level gives zeros everywhere; a missing cell has a column of its own if one was missing in training.
 
 use kaizen_base::Card;
-use kaizen_model::{Ctx, FitError, FittedTransform, LoadError, Sample, Shape, State, Transform};
+use kaizen_model::{Ctx, Extent, FitError, FittedTransform, LoadError, Sample, Shape, State, Transform};
 use kaizen_space::{Config, Param, Space};
 use kaizen_table::Values;
 
@@ -12,7 +12,7 @@ use super::table_rule::{LevelTable, level_weights};
 use crate::columns::ByColumn;
 use crate::levels::Levels;
 use crate::parameters::space;
-use crate::step::{Step, Uses};
+use crate::step::{Step, StepMemory, Uses};
 
 static CARD: Card = Card {
     name: "one_hot",
@@ -76,5 +76,22 @@ impl Transform for OneHot {
 impl Step for OneHot {
     fn uses(&self) -> Uses {
         Uses::Features
+    }
+
+    fn memory(&self, config: &Config, extent: &Extent) -> StepMemory {
+        let most = config.int("max_levels") as usize;
+        let mut after = extent.clone();
+        // A level more for missing cells; of levels that do not all occur, too many may turn out few enough.
+        let shown = |&levels: &usize| (levels + 1).min(most);
+        let width: usize = extent.level_counts.iter().map(shown).sum();
+        after.level_counts.retain(|&levels| levels > most);
+        after.add_numbers(width, 2 * width);
+        let cells: usize = extent.level_counts.iter().map(|levels| (levels + 2) * shown(levels)).sum();
+        StepMemory {
+            after,
+            made_bytes: extent.row_bytes(width),
+            working_bytes: 0,
+            fitted_bytes: 8 * cells as u64,
+        }
     }
 }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use kaizen_base::{Card, Seed};
 use kaizen_model::{
-    Ctx, Dataset, FitError, FittedTransform, LoadError, Sample, Shape, State, Task, Transform,
+    Ctx, Dataset, Extent, FitError, FittedTransform, LoadError, Sample, Shape, State, Task, Transform,
 };
 use kaizen_space::{Config, Param, Space};
 use kaizen_table::{Category, Column, MISSING_CODE, Table, Values};
@@ -27,7 +27,7 @@ use super::table_rule::LevelTable;
 use crate::columns::{ByColumn, assemble, check, number};
 use crate::levels::Levels;
 use crate::parameters::space;
-use crate::step::{Step, Uses};
+use crate::step::{Step, StepMemory, Uses};
 
 static CARD: Card = Card {
     name: "target_mean",
@@ -112,6 +112,31 @@ impl Transform for TargetMean {
 impl Step for TargetMean {
     fn uses(&self) -> Uses {
         Uses::Target
+    }
+
+    fn memory(&self, config: &Config, extent: &Extent) -> StepMemory {
+        let settings = Settings::read(config);
+        let channels = match &extent.task {
+            Task::Multiclass { class_count } => (*class_count).min(MAX_CLASSES),
+            _ => 1,
+        };
+        let is_encoded = |levels: &usize| *levels >= settings.from_levels;
+        let encoded: Vec<usize> = extent.level_counts.iter().copied().filter(is_encoded).collect();
+        let width = encoded.len() * channels;
+        let levels: usize = encoded.iter().map(|levels| levels + 2).sum();
+        let mut after = extent.clone();
+        if !settings.keep {
+            after.level_counts.retain(|levels| !is_encoded(levels));
+        }
+        after.add_numbers(width, 255 * width);
+        let fitted_bytes = 8 * (levels * channels) as u64;
+        StepMemory {
+            after,
+            made_bytes: extent.row_bytes(width),
+            // Statistics of each fold beside those of all rows.
+            working_bytes: 2 * (FOLDS + 1) * fitted_bytes + extent.train_bytes(channels + 2),
+            fitted_bytes,
+        }
     }
 
     fn fit_apply(

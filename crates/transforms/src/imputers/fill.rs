@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use kaizen_base::Card;
 use kaizen_model::{
-    Ctx, FitError, FittedTransform, LoadError, PredictError, Sample, Shape, State, Transform,
+    Ctx, Extent, FitError, FittedTransform, LoadError, PredictError, Sample, Shape, State, Transform,
 };
 use kaizen_space::{Config, Param, Space};
 use kaizen_table::{Column, Values};
@@ -15,7 +15,7 @@ use kaizen_table::{Column, Values};
 use crate::columns::{ByColumn, Rule, number, require_numbers};
 use crate::moments::{moments, quantile, sorted_present};
 use crate::parameters::space;
-use crate::step::{Step, Uses};
+use crate::step::{Step, StepMemory, Uses};
 
 static CARD: Card = Card {
     name: "fill_missing",
@@ -70,6 +70,15 @@ impl Transform for FillMissing {
 impl Step for FillMissing {
     fn uses(&self) -> Uses {
         Uses::Features
+    }
+
+    fn memory(&self, config: &Config, extent: &Extent) -> StepMemory {
+        let mut memory = StepMemory::usual(extent);
+        if config.flag("indicator") {
+            memory.after.add_numbers(extent.number_count, 2 * extent.number_count);
+            memory.made_bytes *= 2;
+        }
+        memory
     }
 }
 

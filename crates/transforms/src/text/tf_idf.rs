@@ -13,7 +13,8 @@ use std::sync::Arc;
 
 use kaizen_base::{Card, math};
 use kaizen_model::{
-    Ctx, FitError, FittedTransform, LoadError, Memo, PredictError, Sample, Shape, State, Tensor, Transform,
+    Ctx, Extent, FitError, FittedTransform, LoadError, Memo, PredictError, Sample, Shape, State, Tensor,
+    Transform,
 };
 use kaizen_space::{Config, Param, Space};
 use kaizen_table::{Category, Column, Sparse, Table, Text, Values};
@@ -22,7 +23,7 @@ use rayon::prelude::*;
 use super::tokens::{Cut, Scratch};
 use crate::columns::{ByColumn, PARALLEL_ROWS, Rule, assemble, check};
 use crate::parameters::space;
-use crate::step::{Step, Uses};
+use crate::step::{Step, StepMemory, Uses};
 
 static CARD: Card = Card {
     name: "tf_idf",
@@ -37,6 +38,10 @@ pub struct TfIdf;
 
 /// A category is wordy from this many levels on, if its levels have this many blanks on average.
 const WORDY: (usize, f64) = (50, 1.0);
+
+/// Bytes of a word with the blank behind it, at least: half of the mean of English prose, so that the estimate of
+/// memory errs upwards.
+const WORD_BYTES: usize = 3;
 
 /// Texts counted by one task: large enough to amortise its buffers, small enough to spread over threads.
 const CHUNK: usize = 256;
@@ -75,6 +80,28 @@ impl Transform for TfIdf {
 impl Step for TfIdf {
     fn uses(&self) -> Uses {
         Uses::Features
+    }
+
+    fn memory(&self, config: &Config, extent: &Extent) -> StepMemory {
+        let (cut, ..) = settings(config);
+        let (shortest, longest) = cut.characters;
+        let lengths = if longest == 0 { 0 } else { longest + 1 - shortest };
+        // Each length of character n-grams has a term for each byte at most, each length of word n-grams one for each word.
+        let terms = extent.text_bytes * lengths + extent.text_bytes / WORD_BYTES * cut.words;
+        let mut after = extent.clone();
+        (after.text_count, after.text_bytes) = (0, 0);
+        after.sparse_count += extent.text_count;
+        after.sparse_cells += terms;
+        after.sparse_width += extent.text_count << cut.bits;
+        let cells = 8 * terms as u64 + extent.row_bytes(extent.text_count);
+        StepMemory {
+            after,
+            // Weighted terms, and the counts behind them that all fits share.
+            made_bytes: 2 * cells,
+            // Parts are joined.
+            working_bytes: cells,
+            fitted_bytes: (4 * extent.text_count as u64) << cut.bits,
+        }
     }
 
     fn fit_apply(

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use kaizen_base::{Card, Rng, Signal};
 use kaizen_model::{
-    Ctx, FitError, FittedTransform, LoadError, PredictError, Sample, Shape, State, Tensor, Transform,
+    Ctx, Extent, FitError, FittedTransform, LoadError, PredictError, Sample, Shape, State, Tensor, Transform,
 };
 use kaizen_space::{Config, Param, Space};
 use kaizen_table::{Column, Sparse, Values};
@@ -19,7 +19,7 @@ use rayon::prelude::*;
 use crate::columns::{ByColumn, PARALLEL_ROWS, Rule, check, number};
 use crate::eigen::symmetric_eigen;
 use crate::parameters::space;
-use crate::step::{Step, Uses};
+use crate::step::{Step, StepMemory, Uses};
 
 static CARD: Card = Card {
     name: "truncated_svd",
@@ -78,6 +78,26 @@ impl Transform for TruncatedSvd {
 impl Step for TruncatedSvd {
     fn uses(&self) -> Uses {
         Uses::Features
+    }
+
+    fn memory(&self, config: &Config, extent: &Extent) -> StepMemory {
+        let components = config.int("components") as usize;
+        let drawn = components + OVERSAMPLING;
+        // Blocks are fitted one after the other; that one has all cells is the worst case.
+        let used = extent.sparse_width.min(extent.sparse_cells);
+        let mut after = extent.clone();
+        (after.sparse_count, after.sparse_cells, after.sparse_width) = (0, 0, 0);
+        let width = components * extent.sparse_count;
+        after.add_numbers(width, 255 * width);
+        StepMemory {
+            after,
+            // The dense block, and its columns.
+            made_bytes: 2 * extent.row_bytes(width),
+            // The cells by row and by column; bases of rows and of columns, each with its successor.
+            working_bytes: 16 * extent.sparse_cells as u64
+                + 3 * (extent.train_bytes(drawn) + 8 * (used * drawn) as u64),
+            fitted_bytes: 4 * (used * components + extent.sparse_width) as u64,
+        }
     }
 }
 
