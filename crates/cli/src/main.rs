@@ -59,9 +59,6 @@ fn run(arguments: &Arguments, screen: &Screen, head_start_seconds: f64) -> Resul
         Command::Inspect(inspect) => commands::inspect::run(inspect, screen, json),
         Command::Leaderboard(model) => commands::leaderboard::run(model, json),
         Command::Report(report) => commands::report::run(report, screen),
-        Command::List => {
-            commands::list::run(json);
-            Ok(())
-        }
+        Command::List => commands::list::run(json),
     }
 }

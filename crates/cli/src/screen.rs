@@ -1,7 +1,7 @@
 //! What a person sees while the program works: standard error, progress bars, colours on a terminal only.
 
 use std::collections::BTreeSet;
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -40,17 +40,16 @@ impl Screen {
     }
 
     /// One line to the person.
-    #[expect(clippy::print_stderr, reason = "this is the one place that talks to the person")]
     pub(crate) fn say(&self, line: &str) {
         if !self.quiet {
-            eprintln!("{line}");
+            // Nobody may be listening (a closed pipe, a full disk): that is no reason to stop.
+            let _ = writeln!(std::io::stderr(), "{line}");
         }
     }
 
     /// The last line before a failing end; shown even when quiet.
-    #[expect(clippy::print_stderr, reason = "this is the one place that talks to the person")]
     pub(crate) fn fail(&self, message: &str) {
-        eprintln!("{} {message}", self.paint("error:", "31;1"));
+        let _ = writeln!(std::io::stderr(), "{} {message}", self.paint("error:", "31;1"));
     }
 
     /// A warning line.
@@ -86,6 +85,11 @@ pub(crate) fn score_text(value: f64) -> String {
         size if size >= 10.0 => format!("{value:.4}"),
         _ => format!("{value:.6}"),
     }
+}
+
+/// The line above the trials.
+fn heading(metric: &str) -> String {
+    format!("      {:<NAME_WIDTH$} {metric:>14} {:>7} {:>8}", "trial", "folds", "seconds")
 }
 
 /// A run as it goes on: a bar with the time left, and a line for each trial that ended.
@@ -154,25 +158,24 @@ impl Live {
         &mut self,
         label: &str,
         outcome: &Result<f64, String>,
+        folds: (usize, usize),
         seconds: f64,
         best: Option<(String, f64)>,
     ) {
-        let is_further = !self.seen.insert(label.to_owned());
+        self.seen.insert(label.to_owned());
         let name: String = label.chars().take(NAME_WIDTH).collect();
         let (value, mut remark) = match outcome {
             Ok(value) => (score_text(*value), String::new()),
             Err(why) => ("failed".to_owned(), why.clone()),
         };
-        if is_further && outcome.is_ok() {
-            "with more folds".clone_into(&mut remark);
-        }
+        let folds = if outcome.is_ok() { format!("{}/{}", folds.0, folds.1) } else { String::new() };
         let is_new_best = outcome.is_ok()
             && best.as_ref().is_some_and(|(best_label, _)| *best_label == label)
             && best != self.best;
         if is_new_best {
-            remark = if remark.is_empty() { "◀ best".to_owned() } else { format!("◀ best, {remark}") };
+            "◀ best".clone_into(&mut remark);
         }
-        let line = format!("      {name:<NAME_WIDTH$} {value:>14} {seconds:>8.1}  {remark}");
+        let line = format!("      {name:<NAME_WIDTH$} {value:>14} {folds:>7} {seconds:>8.1}  {remark}");
         let line = line.trim_end();
         let line = match (is_new_best, outcome.is_ok()) {
             (true, _) => self.screen.paint(line, "32"),
@@ -195,14 +198,12 @@ impl Observer for Live {
                 self.line(&format!(
                     "{row_count} rows, {column_count} features · {task} · {metric} · {validation}"
                 ));
-                self.line(
-                    &self
-                        .screen
-                        .paint(&format!("      {:<NAME_WIDTH$} {metric:>14} {:>8}", "trial", "seconds"), "2"),
-                );
+                self.line(&self.screen.paint(&heading(metric), "2"));
             }
             Event::Started { label } => self.running = label,
-            Event::Ended { label, outcome, seconds, best, .. } => self.ended(&label, &outcome, seconds, best),
+            Event::Ended { label, outcome, folds, seconds, best, .. } => {
+                self.ended(&label, &outcome, folds, seconds, best);
+            }
             Event::Saved { .. } => {}
         }
     }
@@ -260,6 +261,7 @@ mod tests {
             live.on(Event::Ended {
                 label: "linear #1".to_owned(),
                 outcome: Ok(2.0),
+                folds: (8, 24),
                 seconds: 0.1,
                 trials: 1,
                 best: best.clone(),

@@ -38,6 +38,20 @@ pub enum EngineError {
         /// Why.
         why: String,
     },
+    /// The artifact was to replace a folder.
+    #[error("{}: this is a folder; --out names the file of the model", .0.display())]
+    OutIsFolder(PathBuf),
+    /// Another process works on the same run.
+    #[error("{}: another run is writing here; wait for it, or choose another --out", .0.display())]
+    Busy(PathBuf),
+    /// The work does not fit into the memory that it may take.
+    #[error("{what}; {cure}")]
+    Memory {
+        /// What takes how much, and how much there may be.
+        what: String,
+        /// What to do.
+        cure: &'static str,
+    },
     /// A file is no artifact, or cannot be read or written.
     #[error("{}: {source}", path.display())]
     Artifact {
@@ -126,12 +140,17 @@ impl EngineError {
             | Self::Option { .. }
             | Self::Resume { .. }
             | Self::NoArtifact(_)
+            | Self::OutIsFolder(_)
             | Self::Load { .. }
             | Self::Predict(_)
             | Self::Metric(_) => Blame::Input,
-            Self::Data(_) | Self::Artifact { .. } | Self::Key(_) | Self::Journal(_) | Self::Io { .. } => {
-                Blame::Environment
-            }
+            Self::Data(_)
+            | Self::Artifact { .. }
+            | Self::Key(_)
+            | Self::Journal(_)
+            | Self::Io { .. }
+            | Self::Busy(_)
+            | Self::Memory { .. } => Blame::Environment,
             Self::Gate { .. } => Blame::Gate,
             Self::NoModel(_) => Blame::Bug,
         }

@@ -1,5 +1,6 @@
 //! From a request to an artifact on disk, in time.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use kaizen_base::{Clock, Flow};
 use kaizen_data::ReadOptions;
 use kaizen_explain::Importance;
 use kaizen_model::Model as _;
+use kaizen_search::State;
 use serde_json::{Value, json};
 
 use crate::clock::Timekeeper;
@@ -15,10 +17,11 @@ use crate::error::EngineError;
 use crate::finish::{self, Finished, Rest};
 pub use crate::finish::{Score, Standing};
 use crate::loaded::LoadedModel;
-use crate::observer::{Event, Observer};
+use crate::memory::MemoryLimit;
+use crate::observer::{Event, Observer, Stretch, Timeline};
 use crate::plan::{self, Plan};
 use crate::request::{FitRequest, Judge};
-use crate::run_folder::RunFolder;
+use crate::run_folder::{Earlier, RunFolder};
 use crate::search_loop::{self, Searched, Setting};
 use crate::stack;
 
@@ -43,6 +46,8 @@ pub struct FitOutcome {
     pub judged: Option<Score>,
     /// All that were tried, best first.
     pub leaderboard: Vec<Standing>,
+    /// Learners of which trials came to nothing, by name.
+    pub left_out: Vec<LeftOut>,
     /// Columns by importance, largest first.
     pub importances: Vec<Importance>,
     /// Trials that ended.
@@ -51,6 +56,17 @@ pub struct FitOutcome {
     pub first_model_seconds: Option<f64>,
     /// Clock seconds at the end.
     pub seconds: f64,
+}
+
+/// Trials of one learner that came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The learner's name.
+    pub learner: String,
+    /// Trials that failed, and all of it.
+    pub trials: (usize, usize),
+    /// What the first of them said.
+    pub why: String,
 }
 
 /// Time that is kept for the end, besides a share of the limit: blending, importance and writing grow with the rows.
@@ -70,7 +86,17 @@ pub fn fit(
     clock: &Arc<dyn Clock>,
     observer: &mut dyn Observer,
 ) -> Result<FitOutcome, EngineError> {
+    if request.out.is_dir() {
+        return Err(EngineError::OutIsFolder(request.out.clone()));
+    }
     let keeper = Timekeeper::new(Arc::clone(clock));
+    let mut timeline = Timeline::new(observer, Arc::clone(clock));
+    let observer = &mut timeline;
+    let earlier = match &request.resume {
+        Some(path) => RunFolder::earlier(path, &request.out)?,
+        None => None,
+    };
+    let memory = MemoryLimit::of(request, earlier.as_ref().and_then(|earlier| earlier.memory_bytes));
     let threads = match request.limits.threads {
         0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         threads => threads,
@@ -81,22 +107,17 @@ pub fn fit(
         .map_err(|error| EngineError::Io { path: "threads".into(), source: std::io::Error::other(error) })?;
     let options = ReadOptions {
         threads: Some(threads),
-        memory_limit_bytes: request.limits.memory_bytes,
+        memory_limit_bytes: memory.bytes,
         sheet: request.sheet.clone(),
         ..ReadOptions::default()
     };
-    // A key that cannot be used must not cost a finished model.
-    let signer = match &request.signing_key {
-        Some(path) => {
-            Some(SigningKey::open_or_create(path).map_err(|source| EngineError::Key(Box::new(source)))?)
-        }
-        None => None,
-    };
+    let signer = signer(request)?;
     let loaded = read(request, &options, &pool, observer)?;
+    memory.check_table(request, &loaded.table)?;
     let limit = request.limits.time_seconds;
     let left = limit.map(|limit| (limit - clock.now_seconds()).max(0.0));
-    let plan = plan(request, &loaded, left, threads, &pool, observer)?;
-    let folder = Arc::new(open_folder(request, &loaded, &plan)?);
+    let plan = plan(request, &loaded, left, threads, earlier.as_ref(), &pool, observer)?;
+    let folder = Arc::new(open_folder(request, &loaded, &plan, &memory, earlier.is_some(), observer)?);
     let setting = Setting {
         clock: Arc::clone(clock),
         keeper: &keeper,
@@ -105,16 +126,36 @@ pub fn fit(
         jobs_after: if stack::applies(request, &plan) { stack::JOBS } else { 0.0 },
         limit_seconds: limit,
         folder: Some(Arc::clone(&folder)),
+        memory: memory.budget(request, &loaded.table, &plan, threads),
     };
     let searched = search_loop::search(request, &plan, &setting, observer)?;
+    if let Some(why) = searched.nothing_fitted() {
+        return Err(memory.nothing_fits(request, &why));
+    }
     let finished = close(request, &plan, &searched, &options, &keeper, &pool, observer)?;
     observer.on(Event::Stage("writing"));
-    let run =
-        Run { request, loaded: &loaded, plan: &plan, searched: &searched, signer: signer.as_ref(), threads };
+    let stretches = timeline.stretches();
+    let run = Run {
+        request,
+        loaded: &loaded,
+        plan: &plan,
+        searched: &searched,
+        signer: signer.as_ref(),
+        threads,
+        stretches: &stretches,
+    };
     let outcome = save(&run, finished, &**clock)?;
     folder.remove();
-    observer.on(Event::Saved { path: outcome.path.clone(), size_bytes: outcome.size_bytes });
+    timeline.on(Event::Saved { path: outcome.path.clone(), size_bytes: outcome.size_bytes });
     Ok(outcome)
+}
+
+/// A key that cannot be used must not cost a finished model.
+fn signer(request: &FitRequest) -> Result<Option<SigningKey>, EngineError> {
+    let open = |path: &PathBuf| {
+        SigningKey::open_or_create(path).map_err(|source| EngineError::Key(Box::new(source)))
+    };
+    request.signing_key.as_ref().map(open).transpose()
 }
 
 fn read(
@@ -139,14 +180,12 @@ fn plan(
     loaded: &kaizen_data::Loaded,
     seconds_left: Option<f64>,
     threads: usize,
+    earlier: Option<&Earlier>,
     pool: &rayon::ThreadPool,
     observer: &mut dyn Observer,
 ) -> Result<Plan, EngineError> {
     observer.on(Event::Stage("inspecting"));
-    let kept_validation = match &request.resume {
-        Some(path) => RunFolder::validation(path)?,
-        None => None,
-    };
+    let kept_validation = earlier.and_then(|earlier| earlier.validation.clone());
     let mut collected = Collected::default();
     let plan =
         pool.install(|| plan::make(request, loaded, seconds_left, threads, kept_validation, &mut collected));
@@ -158,12 +197,29 @@ fn open_folder(
     request: &FitRequest,
     loaded: &kaizen_data::Loaded,
     plan: &Plan,
+    memory: &MemoryLimit,
+    is_resumed: bool,
+    observer: &mut dyn Observer,
 ) -> Result<RunFolder, EngineError> {
     let identity = identity(request, &loaded.digest.to_string(), plan);
     match &request.resume {
-        Some(path) => RunFolder::open(path, &identity),
-        None => RunFolder::create(&RunFolder::beside(&request.out), &identity),
+        Some(path) if is_resumed => return RunFolder::open(path, &identity),
+        Some(path) => observer.on(Event::Notice {
+            warning: false,
+            text: format!("nothing was interrupted in {}; the run begins", path.display()),
+        }),
+        None => {}
     }
+    let path = RunFolder::beside(&request.out);
+    let (folder, aside) = RunFolder::create(&path, &identity, memory.bytes)?;
+    if let Some(aside) = aside {
+        let aside = aside.display();
+        let text = format!(
+            "an interrupted run of this --out was moved to {aside}; `--resume {aside}` would go on with it, and it may be deleted"
+        );
+        observer.on(Event::Notice { warning: true, text });
+    }
+    Ok(folder)
 }
 
 /// Blends, judges and explains, each within its share of the time that is left.
@@ -252,12 +308,14 @@ struct Run<'a> {
     searched: &'a Searched,
     signer: Option<&'a SigningKey>,
     threads: usize,
+    stretches: &'a [Stretch],
 }
 
 fn save(run: &Run<'_>, finished: Finished, clock: &dyn Clock) -> Result<FitOutcome, EngineError> {
-    let Run { request, loaded, plan, searched, signer, threads } = *run;
-    let manifest = manifest(request, loaded, plan, &finished);
-    let report_html = crate::page::render(request, loaded, plan, searched, &finished, threads);
+    let Run { request, loaded, plan, searched, signer, threads, stretches } = *run;
+    let left_out = left_out(searched);
+    let manifest = manifest(request, loaded, plan, &finished, &left_out);
+    let report_html = crate::page::render(request, loaded, plan, searched, &finished, threads, stretches);
     let card = crate::card::render(plan, &finished);
     let artifact = Artifact {
         manifest,
@@ -287,6 +345,7 @@ fn save(run: &Run<'_>, finished: Finished, clock: &dyn Clock) -> Result<FitOutco
         score: finished.score,
         judged: finished.judged,
         leaderboard: finished.leaderboard,
+        left_out,
         importances: finished.importances,
         trial_count: searched.history.trials().len(),
         first_model_seconds: searched.first_model_seconds,
@@ -309,6 +368,7 @@ fn manifest(
     loaded: &kaizen_data::Loaded,
     plan: &Plan,
     finished: &Finished,
+    left_out: &[LeftOut],
 ) -> Manifest {
     let mut manifest = bare_manifest(plan);
     manifest.seeds.insert("run".to_owned(), request.seed);
@@ -327,6 +387,7 @@ fn manifest(
         digest: loaded.digest,
     });
     manifest.sections.insert("leaderboard".to_owned(), leaderboard_json(&finished.leaderboard));
+    manifest.sections.insert("left_out".to_owned(), left_out_json(left_out));
     manifest.sections.insert("importance".to_owned(), importance_json(&finished.importances));
     manifest.sections.insert("validation".to_owned(), json!(plan.validation.words()));
     manifest
@@ -355,6 +416,35 @@ fn leaderboard_json(standings: &[Standing]) -> Value {
                 "predict_microseconds": standing.predict_microseconds,
                 "weight": standing.weight,
             })
+        })
+        .collect()
+}
+
+/// Learners with trials that came to nothing, and why, by name.
+fn left_out(searched: &Searched) -> Vec<LeftOut> {
+    let mut by_learner: BTreeMap<&str, (usize, usize, Option<String>)> = BTreeMap::new();
+    for trial in searched.history.trials() {
+        let learner = searched.problem.pipelines.learner_of(&trial.config);
+        let (failed, all, why) = by_learner.entry(learner).or_default();
+        *all += 1;
+        if let State::Failed(failure) = &trial.state {
+            *failed += 1;
+            why.get_or_insert_with(|| failure.to_string());
+        }
+    }
+    by_learner
+        .into_iter()
+        .filter_map(|(learner, (failed, all, why))| {
+            Some(LeftOut { learner: learner.to_owned(), trials: (failed, all), why: why? })
+        })
+        .collect()
+}
+
+fn left_out_json(left_out: &[LeftOut]) -> Value {
+    left_out
+        .iter()
+        .map(|each| {
+            json!({ "learner": each.learner, "failed": each.trials.0, "tried": each.trials.1, "why": each.why })
         })
         .collect()
 }

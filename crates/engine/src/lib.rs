@@ -2,8 +2,9 @@
 //! artifact to predictions.
 //!
 //! This is the lowest floor that reads a clock. It decides; the crates below it do. The order of the files is the order
-//! of the work: `request`, `plan` (with `folds`), `search_loop` (with `trial_run`), `blend` (with `bagging`), `finish`, and beside them
-//! `run_folder` (what survives a crash), `clock`, `observer` (what the person is told) and `loaded`.
+//! of the work: `request`, `plan` (with `folds`), `search_loop` (with `trial_run`), `blend` (with `bagging`), `finish`,
+//! and beside them `run_folder` (what survives a crash), `memory` (how much of it there may be), `clock`, `observer`
+//! (what the person is told) and `loaded`.
 
 mod bagging;
 mod blend;
@@ -14,6 +15,7 @@ mod finish;
 mod fit;
 pub mod folds;
 pub mod loaded;
+mod memory;
 mod observer;
 mod page;
 mod plan;
@@ -25,6 +27,6 @@ mod trial_run;
 
 pub use clock::WallClock;
 pub use error::{Blame, EngineError};
-pub use fit::{FitOutcome, Score, Standing, fit};
+pub use fit::{FitOutcome, LeftOut, Score, Standing, fit};
 pub use loaded::{Evaluated, LoadedModel, Predicted};
 pub use observer::{Event, Observer, Silent};

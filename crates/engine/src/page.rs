@@ -16,12 +16,13 @@ use kaizen_metrics::{Metric, MetricError};
 use kaizen_model::{Predictions, Task};
 use kaizen_report::{
     Command, Family, Headline, Importance, Interval, LeaderboardRow, ReportData, Reproduction, SearchPoint,
-    Setting,
+    Setting, Span,
 };
-use kaizen_search::{Fidelity, State, Trial};
+use kaizen_search::{Failure, Fidelity, State, Trial};
 use kaizen_tabular::scoring::with_wrapped;
 
 use crate::finish::{Finished, Score, Standing};
+use crate::observer::Stretch;
 use crate::plan::Plan;
 use crate::request::{FitRequest, Judge, Preset, TaskChoice};
 use crate::search_loop::Searched;
@@ -32,6 +33,9 @@ const MODEL_FILE: &str = "model.kaizen";
 /// Confidence of the intervals that the run computes.
 const LEVEL: f64 = 0.95;
 
+/// Share of the whole time below which a part of the work is not drawn.
+const LEAST_STRETCH: f64 = 0.001;
+
 /// Renders the report of a run; the time it takes grows with the rows up to a fixed number of them.
 pub(crate) fn render(
     request: &FitRequest,
@@ -40,6 +44,7 @@ pub(crate) fn render(
     searched: &Searched,
     finished: &Finished,
     threads: usize,
+    stretches: &[Stretch],
 ) -> String {
     let is_timed = request.limits.time_seconds.is_some();
     let mut inspection = plan.inspection.clone();
@@ -50,7 +55,7 @@ pub(crate) fn render(
         ..advice
     });
     kaizen_report::render(&ReportData {
-        headline: headline(plan, searched, finished),
+        headline: headline(plan, searched, finished, stretches.last().filter(|_| is_timed)),
         usage: usage(request, plan, is_timed),
         inspection: Some(inspection),
         leaderboard: leaderboard(finished),
@@ -59,7 +64,7 @@ pub(crate) fn render(
         importance: importance(finished),
         families: families(plan, searched, finished, is_timed),
         why: why(plan, searched, finished),
-        timeline: Vec::new(),
+        timeline: if is_timed { timeline(stretches) } else { Vec::new() },
         reproduction: Some(reproduction(request, loaded, plan, searched, threads)),
     })
 }
@@ -81,7 +86,7 @@ fn members(finished: &Finished) -> impl Iterator<Item = &Standing> {
     finished.leaderboard.iter().filter(|standing| standing.weight > 0.0)
 }
 
-fn headline(plan: &Plan, searched: &Searched, finished: &Finished) -> Headline {
+fn headline(plan: &Plan, searched: &Searched, finished: &Finished, last: Option<&Stretch>) -> Headline {
     let judged = |score: &Score| (score.value, score.interval.map(interval));
     Headline {
         target: plan.target.name.clone(),
@@ -96,11 +101,23 @@ fn headline(plan: &Plan, searched: &Searched, finished: &Finished) -> Headline {
         model: model_words(finished),
         row_count: plan.raw.row_count(),
         feature_count: plan.raw.columns().len(),
-        fit_seconds: None,
+        fit_seconds: last.map(|stretch| stretch.end_seconds),
         size_bytes: None,
         row_microseconds: Some(finished.cost_microseconds),
-        cautions: cautions(plan, finished),
+        cautions: cautions(plan, searched, finished),
     }
+}
+
+/// Parts of the work that took so long that they can be seen; the page itself is written in the last one.
+fn timeline(stretches: &[Stretch]) -> Vec<Span> {
+    let whole = stretches.last().map_or(0.0, |last| last.end_seconds);
+    let is_seen = |stretch: &&Stretch| stretch.end_seconds - stretch.start_seconds >= LEAST_STRETCH * whole;
+    let span = |stretch: &Stretch| Span {
+        name: stretch.name.to_owned(),
+        start_seconds: stretch.start_seconds,
+        end_seconds: stretch.end_seconds,
+    };
+    stretches.iter().filter(is_seen).map(span).collect()
 }
 
 fn task_words(plan: &Plan) -> String {
@@ -120,7 +137,7 @@ fn model_words(finished: &Finished) -> String {
     }
 }
 
-fn cautions(plan: &Plan, finished: &Finished) -> Vec<String> {
+fn cautions(plan: &Plan, searched: &Searched, finished: &Finished) -> Vec<String> {
     let mut cautions: Vec<String> = plan
         .inspection
         .findings
@@ -138,7 +155,22 @@ fn cautions(plan: &Plan, finished: &Finished) -> Vec<String> {
             words::counted(all, "row")
         ));
     }
+    let refused = refused(searched);
+    if refused > 0 {
+        cautions.push(format!(
+            "{} of {} did not fit into memory and {} left out; what was tried tells which.",
+            words::count(refused),
+            words::counted(searched.history.trials().len(), "trial"),
+            if refused == 1 { "was" } else { "were" },
+        ));
+    }
     cautions
+}
+
+/// Trials that did not fit into memory.
+fn refused(searched: &Searched) -> usize {
+    let is_refused = |trial: &&Trial| matches!(trial.state, State::Failed(Failure::Memory(_)));
+    searched.history.trials().iter().filter(is_refused).count()
 }
 
 /// The metric of always giving the same answer: the shares of the classes, or the mean. `None` where it is undefined.
@@ -416,7 +448,7 @@ fn reproduction(
         settings.push(setting("threads", threads.to_string()));
     }
     Reproduction {
-        command: command(request, plan, is_timed),
+        command: command(request, plan, searched, is_timed),
         exact: !is_timed,
         settings,
         digests: vec![setting("data", loaded.digest.to_string())],
@@ -425,7 +457,7 @@ fn reproduction(
 
 /// The command that repeats the run: as typed where time decides anyway; else made from what the result rests on, so
 /// that threads, folders and the output path stay out.
-fn command(request: &FitRequest, plan: &Plan, is_timed: bool) -> String {
+fn command(request: &FitRequest, plan: &Plan, searched: &Searched, is_timed: bool) -> String {
     if is_timed {
         return request.command.clone();
     }
@@ -440,7 +472,9 @@ fn command(request: &FitRequest, plan: &Plan, is_timed: bool) -> String {
     if let Some(trials) = limits.max_trials {
         add("max-trials", trials.to_string());
     }
-    if let Some(bytes) = limits.memory_bytes {
+    // A limit that nobody asked for is part of the command once it has left something out.
+    let found = searched.problem.memory_limit_bytes().filter(|_| refused(searched) > 0);
+    if let Some(bytes) = limits.memory_bytes.or(found) {
         add("memory-limit", bytes.to_string());
     }
     if let Some(microseconds) = limits.max_latency_microseconds {

@@ -12,14 +12,15 @@ use kaizen_model::Shape;
 use kaizen_search::journal::Durability;
 use kaizen_search::samplers::{Portfolio, Tpe};
 use kaizen_search::{
-    Budget, Event as SearchEvent, Failure, FileJournal, History, Journal, MemoryJournal, Plan as StudyPlan,
-    Problem as _, State, Step, Study, StudyError, Task, TrialId,
+    Budget, Event as SearchEvent, Failure, Fidelity, FileJournal, History, Journal, JournalError,
+    MemoryJournal, Plan as StudyPlan, Problem as _, State, Step, Study, StudyError, Task, TrialId,
 };
 use kaizen_space::Config;
 use kaizen_table::Values;
 use kaizen_tabular::pipeline_space::Columns;
 use kaizen_tabular::{
-    FirstLook, FoldOutcome, InMemory, Keeper, Ladder, PipelineSpace, Scoring, TabularProblem, portfolio,
+    FirstLook, FoldOutcome, InMemory, Keeper, Ladder, MemoryBudget, PipelineSpace, Scoring, TabularProblem,
+    portfolio,
 };
 
 use crate::clock::Timekeeper;
@@ -56,6 +57,9 @@ const MOST_SAMPLING: usize = 16;
 
 /// The most of the search's time that is left for what comes after it.
 const AFTER_SHARE: f64 = 0.3;
+
+/// Trials refused for memory one after the other after which no more are begun: by then every learner has been asked.
+const MEMORY_REFUSALS: usize = 30;
 
 /// Trials of a run without any limit.
 const DEFAULT_TRIALS: usize = 60;
@@ -107,6 +111,32 @@ pub(crate) struct Setting<'a> {
     /// Whole repeats for which time is to be left, on average ones, 0 or more.
     pub jobs_after: f64,
     pub folder: Option<Arc<RunFolder>>,
+    pub memory: MemoryBudget,
+}
+
+impl Setting<'_> {
+    /// Deadlines of a job that begins now, with so many seconds left and jobs of so many seconds on average.
+    fn deadlines(&self, now: f64, left: f64, mean: f64) -> Deadlines {
+        // Near the end a job of the usual length may have all that is left: a cut-off fit is worth little.
+        let finish = now + (left * JOB_SHARE).max(left.min(USUAL_FACTOR * mean));
+        let limit = self.limit_seconds.unwrap_or(f64::INFINITY);
+        let grace = (GRACE_SHARE * limit).clamp(GRACE_SECONDS.0, GRACE_SECONDS.1);
+        Deadlines { finish, stop: finish + grace, abandon: finish + 2.0 * grace }
+    }
+}
+
+impl Searched {
+    /// What the last trial said, when not one gave a model and memory was the reason.
+    pub(crate) fn nothing_fitted(&self) -> Option<String> {
+        let trials = self.history.trials();
+        if trials.iter().any(|trial| trial.last().is_some()) {
+            return None;
+        }
+        trials.iter().rev().find_map(|trial| match &trial.state {
+            State::Failed(Failure::Memory(why)) => Some(why.clone()),
+            _ => None,
+        })
+    }
 }
 
 pub(crate) fn search(
@@ -120,7 +150,8 @@ pub(crate) fn search(
         Some(folder) => Box::new(FolderKeeper(Arc::clone(folder))),
         None => Box::new(InMemory),
     };
-    let problem = Arc::new(problem(request, plan, Box::new(SharedPace(Arc::clone(&pace))), keeper)?);
+    let problem = problem(request, plan, Box::new(SharedPace(Arc::clone(&pace))), keeper)?;
+    let problem = Arc::new(problem.within(setting.memory));
     let starts = portfolio::configs(&problem.pipelines, plan.cv.data.table.row_count());
     let mut study = study(request, plan, setting, &problem, starts)?;
     restore(&problem, &study);
@@ -132,22 +163,25 @@ pub(crate) fn search(
         ended: 0,
         spent_seconds: 0.0,
         last_failure: String::new(),
+        refused: 0,
     };
-    loop {
+    observer.on(Event::Stage("searching"));
+    let mut lost = lost_work(&problem, &study).into_iter();
+    while searched.refused < MEMORY_REFUSALS {
         let now = setting.clock.now_seconds();
         let after = (setting.jobs_after * searched.mean_seconds()).min(AFTER_SHARE * setting.end_seconds);
         let left = setting.end_seconds - now - after;
         if left < LAST_SECONDS.max(LAST_SHARE * searched.mean_seconds()) {
             break;
         }
-        let Step::Run(task) = study.ask().map_err(study_error)? else { break };
-        let label = searched.begin(&problem, &task, observer);
+        let again = lost.next();
+        let is_repeated = again.is_some();
+        let Some(task) = again.map_or_else(|| next_task(&mut study), |task| Ok(Some(Box::new(task))))? else {
+            break;
+        };
+        let label = searched.begin(&problem, &task, is_repeated, observer);
         let trial = task.trial;
-        // Near the end a job of the usual length may have all that is left: a cut-off fit is worth little.
-        let finish = now + (left * JOB_SHARE).max(left.min(USUAL_FACTOR * searched.mean_seconds()));
-        let grace = (GRACE_SHARE * setting.limit_seconds.unwrap_or(f64::INFINITY))
-            .clamp(GRACE_SECONDS.0, GRACE_SECONDS.1);
-        let deadlines = Deadlines { finish, stop: finish + grace, abandon: finish + 2.0 * grace };
+        let deadlines = setting.deadlines(now, left, searched.mean_seconds());
         let bench = Bench {
             problem: &problem,
             pool: &pool,
@@ -161,11 +195,23 @@ pub(crate) fn search(
             // Its threads may never come back: go on with fresh ones and leave the old pool to itself.
             std::mem::forget(std::mem::replace(&mut pool, self::pool(setting.threads)?));
         }
+        if is_repeated {
+            // The history has its value already.
+            continue;
+        }
         searched.end(&mut study, &problem, trial, label, end, seconds, setting, observer)?;
     }
     let Loop { labels, first_model_seconds, curve, last_failure, .. } = searched;
     let history = study.history().clone();
     Ok(Searched { problem, history, labels, first_model_seconds, curve, last_failure })
+}
+
+/// The next job of the study, if there is one: one trial runs at a time, so there is never one to wait for.
+fn next_task(study: &mut Study) -> Result<Option<Box<Task>>, EngineError> {
+    match study.ask().map_err(study_error)? {
+        Step::Run(task) => Ok(Some(task)),
+        Step::Wait | Step::Done(_) => Ok(None),
+    }
 }
 
 fn problem(
@@ -231,7 +277,7 @@ fn study(
         clock: Arc::clone(&setting.clock),
         signal: Signal::new(),
     })
-    .map_err(study_error)
+    .map_err(|error| unusable(request, error))
 }
 
 /// How a trial begins: with enough rows to rank it among others, and few enough to pay.
@@ -241,6 +287,24 @@ fn first_look(plan: &Plan) -> FirstLook {
         0 | 1 if rows < FEW_ROWS => FirstLook::Repeat,
         0 | 1 => FirstLook::Fold,
         sampling => FirstLook::Sample(sampling.min(MOST_SAMPLING)),
+    }
+}
+
+/// The error of a journal that cannot be gone on with: a damaged one or another study's is for the person to decide on.
+fn unusable(request: &FitRequest, error: StudyError) -> EngineError {
+    let is_content = match &error {
+        StudyError::Journal(error) => {
+            !matches!(error, JournalError::Io { .. } | JournalError::Busy | JournalError::Closed)
+        }
+        StudyError::Replay { .. } => true,
+        _ => false,
+    };
+    match &request.resume {
+        Some(path) if is_content => EngineError::Resume {
+            path: path.clone(),
+            why: format!("{error}; without --resume the run begins anew"),
+        },
+        _ => study_error(error),
     }
 }
 
@@ -256,6 +320,32 @@ fn restore(problem: &TabularProblem, study: &Study) {
             problem.restore(trial.id, reached.steps(total));
         }
     }
+}
+
+/// Jobs that do again what an interrupted run had finished and the disk has lost since: no trial may stand with fewer
+/// folds than its value rests on.
+fn lost_work(problem: &TabularProblem, study: &Study) -> Vec<Task> {
+    let total = problem.cv.folds.len();
+    let trials = study.history().trials().iter();
+    trials
+        .filter_map(|trial| {
+            // Of a first look with a share of the first fold nothing is ever kept.
+            let until = trial
+                .reached()
+                .filter(|reached| Fidelity::of(1, total).is_some_and(|one| *reached >= one))?;
+            let kept = problem.outcome(trial.id).map_or(0, |outcome| outcome.folds.len());
+            let task = Task {
+                trial: trial.id,
+                config: trial.config.clone(),
+                until,
+                reached: None,
+                from: None,
+                seed: study.seed_of(trial.id),
+                signal: Signal::new(),
+            };
+            (kept < until.steps(total)).then_some(task)
+        })
+        .collect()
 }
 
 fn labels_of(problem: &TabularProblem, study: &Study) -> BTreeMap<TrialId, String> {
@@ -280,6 +370,8 @@ struct Loop {
     ended: usize,
     spent_seconds: f64,
     last_failure: String,
+    /// Trials refused for memory since the last one that was not.
+    refused: usize,
 }
 
 impl Loop {
@@ -288,10 +380,20 @@ impl Loop {
         self.spent_seconds / self.ended.max(1) as f64
     }
 
-    fn begin(&mut self, problem: &TabularProblem, task: &Task, observer: &mut dyn Observer) -> String {
+    fn begin(
+        &mut self,
+        problem: &TabularProblem,
+        task: &Task,
+        is_repeated: bool,
+        observer: &mut dyn Observer,
+    ) -> String {
         let label =
             self.labels.entry(task.trial).or_insert_with(|| label(problem, task.trial, &task.config)).clone();
         observer.on(Event::Started { label: label.clone() });
+        if is_repeated {
+            let text = format!("`{label}` is fitted again: what was kept of it is gone or damaged");
+            observer.on(Event::Notice { warning: true, text });
+        }
         label
     }
 
@@ -307,9 +409,17 @@ impl Loop {
         setting: &Setting<'_>,
         observer: &mut dyn Observer,
     ) -> Result<(), EngineError> {
-        self.ended += 1;
-        self.spent_seconds += seconds;
+        if matches!(end, JobEnd::Failed(Failure::Memory(_))) {
+            // It took no time, and says nothing of how long the next one takes.
+            self.refused += 1;
+        } else {
+            self.refused = 0;
+            self.ended += 1;
+            self.spent_seconds += seconds;
+        }
         let now = setting.clock.now_seconds();
+        let total = problem.cv.folds.len();
+        let folds = if let JobEnd::Measured(fidelity, _) = &end { fidelity.steps(total) } else { 0 };
         let outcome = match end {
             JobEnd::Measured(fidelity, value) => {
                 study.report(trial, fidelity, &[value], seconds).map_err(study_error)?;
@@ -347,7 +457,8 @@ impl Loop {
             }
             Err(why) => self.last_failure.clone_from(why),
         }
-        observer.on(Event::Ended { label, outcome, seconds, trials: self.ended, best });
+        let folds = (folds, total);
+        observer.on(Event::Ended { label, outcome, folds, seconds, trials: self.ended, best });
         Ok(())
     }
 }

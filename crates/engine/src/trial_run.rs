@@ -120,14 +120,15 @@ impl Pace {
 pub(crate) struct SharedPace(pub Arc<Pace>);
 
 impl Pacer for SharedPace {
-    fn stage(&self, fold_count: usize) -> Box<dyn Fn(&Signal) -> Signal + Send + Sync> {
+    fn stage(&self, fold_count: usize, at_once: usize) -> Box<dyn Fn(&Signal) -> Signal + Send + Sync> {
         let pace = Arc::clone(&self.0);
+        let at_once = pace.threads.min(at_once).max(1);
         let finish = f64::from_bits(pace.finish_bits.load(Ordering::SeqCst));
         let begun = AtomicUsize::new(0);
         Box::new(move |parent| {
             let signal = parent.child();
             let begun = begun.fetch_add(1, Ordering::SeqCst).min(fold_count - 1);
-            let waves = (fold_count - begun).div_ceil(pace.threads);
+            let waves = (fold_count - begun).div_ceil(at_once);
             let now = pace.alarms.now_seconds();
             pace.alarms.raise_at(now + (finish - now) / waves as f64, &signal, Flow::Finish);
             signal

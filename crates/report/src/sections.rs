@@ -366,7 +366,17 @@ pub(crate) fn code(text: &str, label: &str) -> Markup {
     const CHARACTERS: usize = 4_000;
     let clean: String =
         text.chars().take(CHARACTERS).map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect();
-    html! { pre tabindex="0" aria-label=(label) { code { (clean) } } }
+    // Lines break between words only: half an option is no option.
+    html! {
+        pre tabindex="0" aria-label=(label) {
+            code {
+                @for (place, word) in clean.split(' ').enumerate() {
+                    @if place > 0 { " " }
+                    @if word.contains('\n') { (word) } @else { span class="word" { (word) } }
+                }
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -6,10 +6,10 @@ use serde_json::json;
 
 use crate::arguments::EvaluateArguments;
 use crate::failure::Failure;
+use crate::output::print;
 use crate::screen::Screen;
 use crate::table::{Align, render};
 
-#[expect(clippy::print_stdout, reason = "standard output is for data")]
 pub(crate) fn run(arguments: &EvaluateArguments, screen: &Screen, as_json: bool) -> Result<(), Failure> {
     let model = LoadedModel::open(&arguments.model)?;
     let source = Source::parse(&arguments.data).map_err(EngineError::from)?;
@@ -24,7 +24,7 @@ pub(crate) fn run(arguments: &EvaluateArguments, screen: &Screen, as_json: bool)
     if as_json {
         let scores: serde_json::Map<String, serde_json::Value> =
             evaluated.scores.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
-        println!("{:#}", json!({ "rows": evaluated.row_count, "scores": scores }));
+        print(&format!("{:#}", json!({ "rows": evaluated.row_count, "scores": scores })))
     } else {
         screen.say(&format!("{} rows", evaluated.row_count));
         let rows: Vec<Vec<String>> = evaluated
@@ -32,7 +32,6 @@ pub(crate) fn run(arguments: &EvaluateArguments, screen: &Screen, as_json: bool)
             .iter()
             .map(|(name, value)| vec![(*name).to_owned(), format!("{value:.6}")])
             .collect();
-        println!("{}", render(&rows, &[Align::Left, Align::Right]));
+        print(&render(&rows, &[Align::Left, Align::Right]))
     }
-    Ok(())
 }

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::arguments::{FitArguments, PresetArgument, TaskArgument};
 use crate::failure::Failure;
+use crate::output::print;
 use crate::screen::{Live, Screen, score_text};
 use crate::table::{Align, render};
 
@@ -30,10 +31,9 @@ pub(crate) fn run(
     live.finish();
     let outcome = outcome?;
     if as_json {
-        print_json(&outcome);
-    } else {
-        show(&outcome, screen);
+        return print_json(&outcome);
     }
+    show(&outcome, screen);
     Ok(())
 }
 
@@ -138,6 +138,14 @@ fn show(outcome: &FitOutcome, screen: &Screen) {
     if outcome.leaderboard.len() > LINES {
         screen.say(&format!("      and {} more in the report", outcome.leaderboard.len() - LINES));
     }
+    for each in &outcome.left_out {
+        let (failed, all) = each.trials;
+        let trials =
+            if failed == all { format!("all {all} trials") } else { format!("{failed} of {all} trials") };
+        let trials = if (failed, all) == (1, 1) { "its only trial".to_owned() } else { trials };
+        screen
+            .say(&screen.paint(&format!("      left out: {trials} of {}: {}", each.learner, each.why), "2"));
+    }
     screen.say("");
     let members = outcome.leaderboard.iter().filter(|standing| standing.weight > 0.0).count();
     let interval = |score: &kaizen_engine::Score| {
@@ -173,8 +181,7 @@ fn show(outcome: &FitOutcome, screen: &Screen) {
     ));
 }
 
-#[expect(clippy::print_stdout, reason = "standard output is for data")]
-fn print_json(outcome: &FitOutcome) {
+fn print_json(outcome: &FitOutcome) -> Result<(), Failure> {
     let score = |score: &kaizen_engine::Score| json!({ "value": score.value, "interval_95": score.interval });
     let leaderboard: Vec<_> = outcome
         .leaderboard
@@ -198,6 +205,14 @@ fn print_json(outcome: &FitOutcome) {
         .iter()
         .map(|each| json!({ "column": each.column, "mean": each.mean, "deviation": each.deviation }))
         .collect();
+    let left_out: Vec<_> = outcome
+        .left_out
+        .iter()
+        .map(|each| {
+            let (failed, tried) = each.trials;
+            json!({ "learner": each.learner, "failed": failed, "tried": tried, "why": each.why })
+        })
+        .collect();
     let json = json!({
         "model": outcome.path,
         "size_bytes": outcome.size_bytes,
@@ -211,7 +226,8 @@ fn print_json(outcome: &FitOutcome) {
         "first_model_seconds": outcome.first_model_seconds,
         "seconds": outcome.seconds,
         "leaderboard": leaderboard,
+        "left_out": left_out,
         "importance": importance,
     });
-    println!("{json:#}");
+    print(&format!("{json:#}"))
 }

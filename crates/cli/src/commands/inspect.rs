@@ -6,9 +6,9 @@ use kaizen_inspect::{Options, TaskHint, TerminalStyle};
 
 use crate::arguments::InspectArguments;
 use crate::failure::{Failure, INPUT};
+use crate::output::print;
 use crate::screen::Screen;
 
-#[expect(clippy::print_stdout, reason = "standard output is for data")]
 pub(crate) fn run(arguments: &InspectArguments, screen: &Screen, as_json: bool) -> Result<(), Failure> {
     let options = super::read_options(arguments.sheet.as_deref());
     let read =
@@ -27,10 +27,10 @@ pub(crate) fn run(arguments: &InspectArguments, screen: &Screen, as_json: bool) 
     let inspection = kaizen_inspect::inspect(&loaded.table, target, &inspect_options)
         .map_err(|error| Failure { message: format!("{}: {error}", arguments.data), code: INPUT })?;
     if as_json {
-        println!("{:#}", kaizen_inspect::to_json(&inspection));
+        print(&format!("{:#}", kaizen_inspect::to_json(&inspection)))?;
     } else {
         let style = TerminalStyle { width: screen.width(), colour: screen.has_color() };
-        println!("{}", kaizen_inspect::render_terminal(&inspection, style));
+        print(&kaizen_inspect::render_terminal(&inspection, style))?;
     }
     if let Some(path) = &arguments.html {
         let page = kaizen_inspect::render_html(&inspection);

@@ -5,15 +5,14 @@ use serde_json::Value;
 
 use crate::arguments::ModelArgument;
 use crate::failure::Failure;
+use crate::output::print;
 use crate::table::{Align, render};
 
-#[expect(clippy::print_stdout, reason = "standard output is for data")]
 pub(crate) fn run(arguments: &ModelArgument, as_json: bool) -> Result<(), Failure> {
     let model = LoadedModel::open(&arguments.model)?;
     let board = model.manifest.sections.get("leaderboard").cloned().unwrap_or(Value::Array(Vec::new()));
     if as_json {
-        println!("{board:#}");
-        return Ok(());
+        return print(&format!("{board:#}"));
     }
     let number = |line: &Value, name: &str, digits: usize| {
         line[name].as_f64().map_or(String::new(), |value| format!("{value:.digits$}"))
@@ -49,9 +48,11 @@ pub(crate) fn run(arguments: &ModelArgument, as_json: bool) -> Result<(), Failur
         ]);
     }
     let right = Align::Right;
-    println!(
-        "{}",
-        render(&rows, &[right, Align::Left, right, right, right, right, right, right, Align::Left])
-    );
+    print(&render(&rows, &[right, Align::Left, right, right, right, right, right, right, Align::Left]))?;
+    for line in model.manifest.sections.get("left_out").and_then(Value::as_array).into_iter().flatten() {
+        let text = |name: &str| line[name].as_str().unwrap_or("").to_owned();
+        let (failed, tried) = (line["failed"].as_u64().unwrap_or(0), line["tried"].as_u64().unwrap_or(0));
+        print(&format!("left out: {failed} of {tried} trials of {}: {}", text("learner"), text("why")))?;
+    }
     Ok(())
 }

@@ -3,10 +3,11 @@
 use kaizen_base::Card;
 use serde_json::json;
 
+use crate::failure::Failure;
+use crate::output::print;
 use crate::table::render;
 
-#[expect(clippy::print_stdout, reason = "standard output is for data")]
-pub(crate) fn run(as_json: bool) {
+pub(crate) fn run(as_json: bool) -> Result<(), Failure> {
     let tables = tables();
     if as_json {
         let json: serde_json::Map<String, serde_json::Value> = tables
@@ -19,15 +20,15 @@ pub(crate) fn run(as_json: bool) {
                 ((*kind).to_owned(), json!(rows))
             })
             .collect();
-        println!("{:#}", serde_json::Value::Object(json));
-        return;
+        return print(&format!("{:#}", serde_json::Value::Object(json)));
     }
     for (kind, cards) in tables {
-        println!("{kind}");
+        print(kind)?;
         let rows: Vec<Vec<String>> =
             cards.iter().map(|card| vec![format!("  {}", card.name), card.summary.to_owned()]).collect();
-        println!("{}\n", render(&rows, &[]));
+        print(&format!("{}\n", render(&rows, &[])))?;
     }
+    Ok(())
 }
 
 fn tables() -> Vec<(&'static str, Vec<Card>)> {

@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, reason = "a skipped test says so")]
 
 mod dirty;
+mod memory;
 mod mistakes;
 mod predictions;
 mod program;

@@ -140,6 +140,56 @@ fn files_that_are_not_there_or_not_readable() {
 }
 
 #[test]
+fn an_output_that_cannot_be_written_is_said_before_the_work() {
+    let folder = Folder::new("outputs");
+    let data = shipped("penguins.csv");
+    let there = folder.text("folder");
+    fs::create_dir(&there).unwrap();
+    let fit = ["fit", data.as_str(), "--target", "species", "--max-trials", "1", "--out"];
+    let refused = folder.run(&[&fit[..], &[&there]].concat()).expect(2);
+    refused.says("folder: this is a folder; --out names the file of the model");
+    refused.is_silent_about("#0");
+    assert!(!folder.path("folder.run").exists());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_or_closed_standard_output_is_the_machines_or_nobodys_fault() {
+    let folder = Folder::new("full");
+    let model = fitted(&folder);
+    let data = shipped("penguins.csv");
+    let commands = [
+        vec!["list"],
+        vec!["leaderboard", &model],
+        vec!["leaderboard", &model, "--json"],
+        vec!["inspect", &data],
+        vec!["evaluate", &model, &data],
+        vec!["predict", &model, &data],
+    ];
+    for arguments in commands {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = folder.command(&arguments).stdout(full).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{arguments:?}: {said}");
+        assert!(said.contains("error: standard output: "), "{arguments:?}: {said}");
+        // A reader that has left is nobody's fault.
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = folder.command(&arguments).stdout(writer).output().unwrap();
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        // Nor is it one that nobody listens to what is said.
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = folder.command(&arguments).stderr(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+    }
+}
+
+#[test]
 fn files_that_are_no_models() {
     let folder = Folder::new("no_models");
     let data = shipped("penguins.csv");

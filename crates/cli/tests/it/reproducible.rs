@@ -87,10 +87,75 @@ fn a_torn_journal_costs_only_its_last_line() {
     assert!(folder.kill_at(&asked, " #3 "));
     let journal = Path::new(&run).join("journal.jsonl");
     let bytes = fs::read(&journal).unwrap();
+    // A line in the midst that cannot be read is no torn end: what followed it would be lost without a word.
+    let mut damaged = bytes.clone();
+    let second = bytes.iter().position(|byte| *byte == b'\n').unwrap() + 3;
+    damaged[second] = b'#';
+    fs::write(&journal, damaged).unwrap();
+    let refused = folder.run(&[&asked[..], &["--resume", &run]].concat()).expect(2);
+    refused.says("line 2 of the journal is damaged");
+    refused.says("without --resume the run begins anew");
     fs::write(&journal, &bytes[..bytes.len() - 7]).unwrap();
     let resumed = fit(&folder, "model.kaizen", &["--threads", "2", "--resume", &run]);
     assert_same(&whole, &resumed, "a torn journal");
     fs::remove_file(&out).unwrap();
+}
+
+#[test]
+fn stages_that_the_disk_lost_are_fitted_again_to_the_same_bytes() {
+    let folder = Folder::new("lost");
+    let whole = fit(&folder, "model.kaizen", &["--threads", "2"]);
+    fs::remove_file(folder.path("model.kaizen")).unwrap();
+    let (data, out, trials) = (shipped("penguins.csv"), folder.text("model.kaizen"), TRIALS.to_string());
+    let run = folder.text("model.kaizen.run");
+    let asked =
+        ["fit", &data, "--target", "species", "--max-trials", &trials, "--out", &out, "--threads", "2"];
+    assert!(folder.kill_at(&asked, " #4 "));
+    let stage = |trial: u32| Path::new(&run).join(format!("trials/{trial:06}-000.kaizen"));
+    // One is gone, one is torn, one is another trial's.
+    let first = fs::read(stage(0)).unwrap();
+    fs::remove_file(stage(0)).unwrap();
+    let torn = fs::read(stage(1)).unwrap();
+    fs::write(stage(1), &torn[..torn.len() / 2]).unwrap();
+    fs::write(stage(2), first).unwrap();
+    let resumed = folder.run(&[&asked[..], &["--resume", &run]].concat()).expect(0);
+    assert_same(&whole, &fs::read(&out).unwrap(), "lost stages");
+    for label in ["dummy #0", "linear #1", "boosted_trees #2"] {
+        resumed.says(&format!("`{label}` is fitted again"));
+    }
+    resumed.is_silent_about("#3` is fitted again");
+}
+
+#[test]
+fn a_run_killed_before_it_had_anything_to_keep_simply_begins() {
+    let folder = Folder::new("early");
+    let (data, out) = (shipped("penguins.csv"), folder.text("model.kaizen"));
+    let run = folder.text("model.kaizen.run");
+    let asked = ["fit", &data, "--target", "species", "--max-trials", "2", "--out", &out];
+    let begun = folder.run(&[&asked[..], &["--resume", &run]].concat()).expect(0);
+    begun.says("nothing was interrupted in");
+    let alone = fs::read(&out).unwrap();
+    folder.run(&asked).expect(0);
+    assert_same(&alone, &fs::read(&out).unwrap(), "with and without --resume");
+    // A folder that cannot be this run's is a mistake.
+    let elsewhere = folder.text("other.kaizen.run");
+    let refused = folder.run(&[&asked[..], &["--resume", &elsewhere]].concat()).expect(2);
+    refused.says("there is no such folder");
+}
+
+#[test]
+fn an_interrupted_run_is_not_thrown_away_by_one_begun_anew() {
+    let folder = Folder::new("anew");
+    let (data, out) = (shipped("penguins.csv"), folder.text("model.kaizen"));
+    let asked = ["fit", &data, "--target", "species", "--max-trials", "4", "--out", &out];
+    assert!(folder.kill_at(&asked, " #1 "));
+    let other = ["fit", &data, "--target", "island", "--max-trials", "1", "--out", &out];
+    let begun = folder.run(&other).expect(0);
+    begun.says("an interrupted run of this --out was moved to");
+    let old = folder.text("model.kaizen.run.old");
+    let resumed = folder.run(&[&asked[..], &["--resume", &old]].concat()).expect(0);
+    resumed.is_silent_about("is fitted again");
+    assert!(!Path::new(&old).exists());
 }
 
 #[test]
