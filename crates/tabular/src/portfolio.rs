@@ -38,6 +38,16 @@ const ROWS: &[Row] = &[
     row("linear", &[], ANY),
     row("boosted_trees", &[("learning_rate", Float(0.1)), ("rounds", Int(400))], ANY),
     row("symmetric_trees", &[], ANY),
+    row(
+        "boosted_trees",
+        &[
+            ("learning_rate", Float(0.05)),
+            ("leaves", Int(20)),
+            ("rounds", Int(1_000)),
+            ("linear_leaves", Choice("true")),
+        ],
+        ANY,
+    ),
     row("extra_trees", &[], (0, 200_000)),
     row("boosted_trees", &[("random_thresholds", Choice("true"))], ANY),
     row("random_forest", &[], (0, 200_000)),
