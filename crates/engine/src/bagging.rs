@@ -117,9 +117,9 @@ pub(crate) fn bag_sizes(folds: usize, most: usize) -> Vec<usize> {
     sizes
 }
 
-/// The loss to expect of bags of `size` models where single ones have `loss`.
-pub(crate) fn bagged_loss(loss: f64, spread: f64, size: usize) -> f64 {
-    loss * (1.0 - spread * (1.0 - 1.0 / size as f64))
+/// The loss to expect of bags of `size` models (at least 1) where single ones have `loss`.
+pub(crate) fn bagged_loss(loss: f64, spread: f64, size: f64) -> f64 {
+    loss * (1.0 - spread * (1.0 - 1.0 / size.max(1.0)))
 }
 
 /// The share of the loss that is variance, from trials that were validated `repeats` times: triples of repeats, value
@@ -173,7 +173,7 @@ mod tests {
         let measured = [(2, 1.0, 0.95), (1, 1.0, 0.5)];
         let spread = spread(rmse, &measured);
         assert!((spread - 0.1).abs() < 1e-12);
-        assert!((bagged_loss(1.0, spread, 2) - 0.95).abs() < 1e-12);
+        assert!((bagged_loss(1.0, spread, 2.0) - 0.95).abs() < 1e-12);
         assert_eq!(super::spread(rmse, &[]), USUAL_SPREAD);
         assert_eq!(super::spread(rmse, &[(2, 1.0, 1.1)]), 0.0, "worse by chance");
     }

@@ -58,8 +58,9 @@ pub(crate) struct Entry {
     pub predictions: Predictions,
     /// Value of the metric for them.
     pub value: f64,
-    /// Repeats behind `value`, and the value of the first repeat alone.
+    /// Repeats behind `value`; where there are several, what the first repeat alone said, and its value.
     pub repeats: usize,
+    pub first_predictions: Option<Predictions>,
     pub first_value: f64,
     /// What the model of one fold takes, on average.
     pub footprint: Footprint,
@@ -99,13 +100,15 @@ impl Entries {
 }
 
 impl Choice {
-    /// The blend's out-of-fold predictions.
+    /// The blend's out-of-fold predictions in the form that is shipped: where bags have no more models than a repeat,
+    /// each row's prediction is that of one model, not the calmer mean over repeats.
     pub(crate) fn blended(&self, entries: &Entries) -> Predictions {
         let Predictions { outputs, values } = &entries.list[0].predictions;
         let mut blended = Predictions::new(*outputs, vec![0.0; values.len()]);
         for (entry, &weight) in entries.list.iter().zip(&self.weights) {
             if weight > 0.0 {
-                blended.add_scaled(&entry.predictions, weight);
+                let alone = entry.first_predictions.as_ref().filter(|_| self.bag <= entries.done);
+                blended.add_scaled(alone.unwrap_or(&entry.predictions), weight);
             }
         }
         blended
@@ -167,10 +170,10 @@ fn entry(
     let predictions = problem.cv.out_of_fold(&outcome, rows);
     let value = problem.scoring.value(rows, &predictions).ok()?;
     outcome.folds.truncate(done);
-    let first_value = if repeats == 1 {
-        value
-    } else {
-        problem.scoring.value(rows, &problem.cv.out_of_fold(&outcome, rows)).ok()?
+    let first_predictions = (repeats > 1).then(|| problem.cv.out_of_fold(&outcome, rows));
+    let first_value = match &first_predictions {
+        Some(first) => problem.scoring.value(rows, first).ok()?,
+        None => value,
     };
     let footprints: Vec<Footprint> =
         outcome.folds.iter().map(|fold| Footprint::of(fold.effort, fold.size_bytes)).collect();
@@ -186,6 +189,7 @@ fn entry(
         predictions,
         value,
         repeats,
+        first_predictions,
         first_value,
         footprint: Footprint::mean(&footprints),
     })
@@ -229,7 +233,15 @@ pub(crate) fn choose(
         settings.cost_limit = allowance.is_limited().then_some(cheapest.max(1.0));
         let chosen = select(plan, entries, &costs, truth, weights, &settings)?;
         let loss = chosen.held_out.map_or(chosen.loss, |held| held.loss);
-        let expected = bagging::bagged_loss(loss, spread, bag);
+        // Predictions that are means over repeats have the smaller loss of a bag already.
+        let repeats: f64 = entries
+            .list
+            .iter()
+            .zip(&chosen.weights)
+            .map(|(entry, weight)| weight * entry.repeats as f64)
+            .sum();
+        let single = loss / bagging::bagged_loss(1.0, spread, repeats);
+        let expected = bagging::bagged_loss(single, spread, bag as f64);
         // A blend that no limit would allow is only for want of another.
         let expected = if cheapest > 1.0 { f64::MAX } else { expected };
         if best.as_ref().is_none_or(|(least, _)| expected < *least || *least == f64::MAX) {

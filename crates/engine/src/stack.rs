@@ -157,6 +157,7 @@ fn layer_entry(
         predictions,
         value,
         repeats: 1,
+        first_predictions: None,
         first_value: value,
         footprint: Footprint::mean(&footprints).plus(base),
     })

@@ -138,14 +138,7 @@ fn show(outcome: &FitOutcome, screen: &Screen) {
     if outcome.leaderboard.len() > LINES {
         screen.say(&format!("      and {} more in the report", outcome.leaderboard.len() - LINES));
     }
-    for each in &outcome.left_out {
-        let (failed, all) = each.trials;
-        let trials =
-            if failed == all { format!("all {all} trials") } else { format!("{failed} of {all} trials") };
-        let trials = if (failed, all) == (1, 1) { "its only trial".to_owned() } else { trials };
-        screen
-            .say(&screen.paint(&format!("      left out: {trials} of {}: {}", each.learner, each.why), "2"));
-    }
+    show_left_out(outcome, screen);
     screen.say("");
     let members = outcome.leaderboard.iter().filter(|standing| standing.weight > 0.0).count();
     let interval = |score: &kaizen_engine::Score| {
@@ -179,6 +172,17 @@ fn show(outcome: &FitOutcome, screen: &Screen) {
         "next:  kaizen predict {path} NEW_ROWS --out predictions.csv{}   ·   kaizen report {path}",
         if outcome.task.starts_with("regression") { "" } else { " --proba" }
     ));
+}
+
+fn show_left_out(outcome: &FitOutcome, screen: &Screen) {
+    for each in &outcome.left_out {
+        let (failed, all) = each.trials;
+        let trials =
+            if failed == all { format!("all {all} trials") } else { format!("{failed} of {all} trials") };
+        let trials = if (failed, all) == (1, 1) { "its only trial".to_owned() } else { trials };
+        screen
+            .say(&screen.paint(&format!("      left out: {trials} of {}: {}", each.learner, each.why), "2"));
+    }
 }
 
 fn print_json(outcome: &FitOutcome) -> Result<(), Failure> {
