@@ -27,7 +27,9 @@ fn waves(count: usize) -> String {
     let mut text = "a,b,c,d,e,f,g,h,i,j,value\n".to_owned();
     for _ in 0..count {
         let cells: Vec<f64> = (0..10).map(|_| uniform()).collect();
-        let value = 2.0 * (9.0 * cells[0]).sin() + 3.0 * cells.iter().sum::<f64>() + 0.2 * uniform();
+        let t = 2.0 * cells[0];
+        let wave = 2.0 * (4.0 * t * t * t - 3.0 * t);
+        let value = wave + 3.0 * cells.iter().sum::<f64>() + 0.2 * uniform();
         for cell in cells {
             let _ = write!(text, "{cell},");
         }
