@@ -193,7 +193,10 @@ mod tests {
         let one = room(&budget(least), &NEED, 4, &PRESENT).unwrap();
         assert_eq!((one.at_once, one.keeps), (1, false));
         let two = room(&budget(least + 300), &NEED, 4, &PRESENT).unwrap();
-        assert_eq!((two.at_once, two.keeps), (2, true));
+        assert_eq!((two.at_once, two.keeps), (2, false));
+        // Two at work, and what all four folds prepared.
+        let kept = room(&budget(1_000 + 50 + 4 * 3 * 10 + 2 * 200 + 4 * 100), &NEED, 4, &PRESENT).unwrap();
+        assert_eq!((kept.at_once, kept.keeps), (2, true));
         let all = room(&budget(10_000), &NEED, 4, &PRESENT).unwrap();
         assert_eq!(all, Room { at_once: 4, keeps: true, clears: false });
         assert_eq!(room(&MemoryBudget::UNLIMITED, &NEED, 4, &PRESENT).unwrap(), Room::ALL);
