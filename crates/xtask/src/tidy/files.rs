@@ -120,6 +120,7 @@ fn words(name: &str) -> Vec<String> {
 }
 
 fn check_unfinished(path: &str, source: &Source) -> Vec<Violation> {
+    // The words that this check looks for: they stand in strings, nothing here is unfinished or ignored.
     let banned = [
         ("#[ignore", "an ignored test proves nothing; mend it or assert today's behaviour with a note"),
         ("todo!(", "stubs do not ship"),
@@ -234,6 +235,7 @@ mod tests {
 
     #[test]
     fn stubs_and_ignored_tests_are_found_in_code_only() {
+        // Sources made up for the check, in strings: two that it must refuse, and a string within a string that it must not.
         check_rules("a.rs", "//! todo!()\nfn f() {\n todo!()\n}\n", &[(Rule::Unfinished, 3)]);
         check_rules("a.rs", "//! A.\n#[ignore = \"slow\"]\nfn f() {}\n", &[(Rule::Unfinished, 2)]);
         check_rules("a.rs", "//! A.\nconst A: &str = \"unimplemented!(\";\n", &[]);
